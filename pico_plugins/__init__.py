@@ -1,0 +1,35 @@
+"""A learned image codec: ``encode`` pixels to .pico files, ``decode`` them.
+
+The names below are imported on first use, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "encode": "encoder",
+    "encode_file": "encoder",
+    "check_file": "decoder",
+    "decode": "decoder",
+    "decode_bands": "decoder",
+    "decode_region": "decoder",
+    "read_header": "decoder",
+    "Header": "header",
+    "Metadata": "header",
+    "PicoError": "errors",
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,58 @@
+"""Backends run the three networks. Each is one module here, imported when it is asked for.
+
+A backend class takes (model folder, threads) and offers the methods of :class:`Networks`. Networks of one tile
+at a time: arrays have no batch axis. All methods may be called from several threads at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+
+class Networks(Protocol):
+    """What the codec asks of a backend. ``level`` is 0 ... 7, ``realism`` 0 ... 1."""
+
+    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (H, W, 3), sides multiples of 64 -> latents y, float32 (C, H/16, W/16), and hyperlatents z, int32."""
+
+    def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        """Latents -> int32 symbols round((y - mu) / q), 0 wherever ``coded`` (bool) is not set."""
+
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        """int32 symbols -> reconstructed latents q * symbol + mu, float32."""
+
+    def synthesise(self, latents: np.ndarray, level: float, realism: float) -> np.ndarray:
+        """Reconstructed latents -> uint8 (H, W, 3)."""
+
+
+# name -> (module here, class, package that it needs); the order is that of preference for "auto"
+_BACKENDS = {"onnxruntime": ("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime")}
+
+
+def available() -> list[str]:
+    """Names of the backends whose packages are installed, the preferred one first."""
+    return [name for name, (_, _, package) in _BACKENDS.items() if find_spec(package)]
+
+
+@lru_cache(maxsize=4)
+def load(name: str | None, folder: Path, threads: int) -> Networks:
+    """The networks in ``folder`` on backend ``name`` (None: the environment's PICO_BACKEND, else the preferred one).
+
+    ``threads`` is how many threads one call may use. Raises ``ValueError`` for an unknown or missing backend.
+    """
+    choice = name or os.environ.get("PICO_BACKEND") or "auto"
+    installed = available()
+    if choice == "auto" and installed:
+        choice = installed[0]
+    if choice not in installed:
+        msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
+        raise ValueError(msg)
+    module, cls, _ = _BACKENDS[choice]
+    return getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)

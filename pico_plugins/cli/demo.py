@@ -1,0 +1,83 @@
+"""``pico demo``: the whole way on a photo that is shipped."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import click
+
+PHOTO = Path(__file__).parent.parent / "demo" / "coffee.png"
+
+
+def _psnr(a, b) -> float:
+    import numpy as np
+
+    return float(10 * np.log10(255**2 / np.mean((a.astype(np.float64) - b) ** 2)))
+
+
+def _peer(image, form: str, size: int) -> tuple[int, bytes, float, float]:
+    """(quality, file, encode s, decode s) of the quality whose file is nearest to ``size`` bytes."""
+    from PIL import Image
+
+    def coded(quality: int) -> bytes:
+        out = io.BytesIO()
+        image.save(out, form, quality=quality, **({"optimize": True, "progressive": True} if form == "JPEG" else {}))
+        return out.getvalue()
+
+    low, high = 1, 95
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(coded(middle)) <= size else (low, middle)
+    quality = min((low, high), key=lambda q: abs(len(coded(q)) - size))
+    start = time.perf_counter()
+    data = coded(quality)
+    middle_time = time.perf_counter()
+    Image.open(io.BytesIO(data)).load()
+    return quality, data, middle_time - start, time.perf_counter() - middle_time
+
+
+@click.command("demo")
+@click.argument("photo", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", default=".", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
+@click.option("-q", "--quality", type=click.FloatRange(1, 100), default=40, show_default=True)
+def command(photo: Path | None, output: Path, quality: float) -> None:
+    """Code PHOTO (default: one that is shipped), decode it, and compare with JPEG and AVIF of the same size."""
+    import numpy as np
+    from PIL import Image, features
+
+    from ..decoder import decode
+    from ..encoder import encode
+
+    source = photo or PHOTO
+    with Image.open(source) as opened:
+        image = opened.convert("RGB")
+    pixels = np.asarray(image)
+    encode(pixels[:64, :64], quality)  # load the networks before the clock starts
+
+    start = time.perf_counter()
+    data = encode(pixels, quality)
+    middle = time.perf_counter()
+    decoded = decode(data)
+    rows = [("PICO", quality, data, decoded, middle - start, time.perf_counter() - middle)]
+    for form in ("JPEG", "AVIF"):
+        if form == "AVIF" and not features.check("avif"):
+            click.echo("AVIF: this Pillow cannot write it", err=True)
+            continue
+        peer_quality, peer_data, encode_s, decode_s = _peer(image, form, len(data))
+        peer_pixels = np.asarray(Image.open(io.BytesIO(peer_data)).convert("RGB"))
+        rows.append((form, peer_quality, peer_data, peer_pixels, encode_s, decode_s))
+
+    output.mkdir(parents=True, exist_ok=True)
+    click.echo(f"{source.name}: {image.width} x {image.height} pixels")
+    click.echo(f"{'':5} {'quality':>7} {'bytes':>9} {'bits/px':>8} {'PSNR dB':>8} {'encode s':>9} {'decode s':>9}")
+    for name, q, coded, shown, encode_s, decode_s in rows:
+        bpp = 8 * len(coded) / (image.width * image.height)
+        click.echo(
+            f"{name:5} {q:7.0f} {len(coded):9,} {bpp:8.3f} {_psnr(pixels, shown):8.2f} {encode_s:9.3f} {decode_s:9.3f}"
+        )
+        path = output / f"{source.stem}.{name.lower()}"
+        path.write_bytes(coded)
+        Image.fromarray(shown).save(path.with_name(f"{source.stem}-{name.lower()}.png"))
+    click.echo(f"Written to {output}: {source.stem}.pico, {source.stem}-pico.png, and the same for the others.")

@@ -1,0 +1,36 @@
+"""``pico encode``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from .batch import run_batch
+
+
+@click.command("encode")
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several images.")
+@click.option("-q", "--quality", type=click.FloatRange(1, 100), default=75, show_default=True, help="1 smallest ... 100 best.")
+@click.option("--strip", is_flag=True, help="Leave out EXIF and XMP (the ICC profile stays: colours need it).")
+@click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
+@click.option("-f", "--force", is_flag=True, help="Replace existing files.")
+def command(
+    images: tuple[Path, ...], output: Path | None, quality: float, strip: bool, threads: int | None, force: bool
+) -> None:
+    """Write IMAGES (anything that Pillow opens) as .pico files."""
+    from PIL import Image
+
+    import pillow_plugin
+
+    def work(source: Path, target: Path, progress: Callable[[int, int], None]) -> str:
+        with Image.open(source) as image:
+            kept = {} if strip else {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}
+            pillow_plugin.save(image, target, quality=quality, threads=threads, progress=progress, **kept)
+            pixels = image.width * image.height
+        size = target.stat().st_size
+        return f"{target}: {size:,} bytes, {8 * size / pixels:.3f} bits per pixel (was {source.stat().st_size:,} bytes)"
+
+    run_batch(images, output, ".pico", force, work)

@@ -1,0 +1,59 @@
+"""``pico info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+def describe(path: Path) -> dict[str, object]:
+    """What is known about a file without decoding it."""
+    from ..decoder import read_header
+    from ..quality import quality_of_level
+
+    header = read_header(path)
+    size = path.stat().st_size
+    metadata = header.metadata
+    return {
+        "file": str(path),
+        "bytes": size,
+        "width": header.width,
+        "height": header.height,
+        "channels": header.channels,
+        "alpha": header.alpha,
+        "bit_depth": header.bit_depth,
+        "bits_per_pixel": round(8 * size / (header.width * header.height), 4),
+        "quality": round(quality_of_level(header.level)),
+        "realism": round(header.realism, 3),
+        "tile": header.tile,
+        "tiles": len(header.grid),
+        "model": header.model.hex(),
+        "format_version": header.version,
+        "exif_bytes": len(metadata.exif or b""),
+        "icc_profile_bytes": len(metadata.icc_profile or b""),
+        "xmp_bytes": len(metadata.xmp or b""),
+        "text": metadata.text,
+    }
+
+
+@click.command("info")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(files: tuple[Path, ...], as_json: bool) -> None:
+    """Show what .pico FILES say about themselves. Nothing is decoded."""
+    failed = False
+    for path in files:
+        try:
+            facts = describe(path)
+        except (OSError, ValueError) as error:
+            click.echo(f"{path}: {error}", err=True)
+            failed = True
+            continue
+        if as_json:
+            click.echo(json.dumps(facts))
+        else:
+            click.echo("\n".join(f"{name.replace('_', ' '):18}{value}" for name, value in facts.items()) + "\n")
+    if failed:
+        raise SystemExit(1)

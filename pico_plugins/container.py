@@ -1,0 +1,96 @@
+"""Chunks: how bytes are framed in a file. docs/format.md is the specification; names here follow it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from .errors import DamagedError, LimitError, NotPicoError, TruncatedError, UnsupportedError
+
+MAGIC = b"\x89PICO\r\n\x1a"
+MAX_METADATA = 32 << 20
+"""Bytes that all chunks before the pixels may hold together."""
+
+_FRAME = struct.Struct("<4sI")
+_CRC = struct.Struct("<I")
+
+
+def is_critical(kind: bytes) -> bool:
+    """A chunk whose type starts with a capital letter must be understood to show the image."""
+    return kind[:1].isupper()
+
+
+def write_chunk(file: BinaryIO, kind: bytes, payload: bytes) -> None:
+    """Frame ``payload``: type, length, payload, CRC-32 over all three."""
+    frame = _FRAME.pack(kind, len(payload))
+    file.write(frame)
+    file.write(payload)
+    file.write(_CRC.pack(zlib.crc32(payload, zlib.crc32(frame))))
+
+
+def read_exactly(file: BinaryIO, size: int) -> bytes:
+    """``size`` bytes, or :class:`TruncatedError`. Never allocates more than the file holds."""
+    parts, missing = [], size
+    while missing:
+        part = file.read(min(missing, 1 << 20))
+        if not part:
+            raise TruncatedError(missing)
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def read_magic(file: BinaryIO) -> None:
+    """Consume the magic, or raise :class:`NotPicoError`."""
+    start = file.read(len(MAGIC))
+    if start != MAGIC:
+        if start and MAGIC.startswith(start):
+            raise TruncatedError(len(MAGIC) - len(start))
+        msg = "not a PICO file: the magic bytes differ"
+        raise NotPicoError(msg)
+
+
+def read_frame(file: BinaryIO) -> tuple[bytes, int, int]:
+    """The next chunk's type, length and the CRC-32 of both, to go on with over the payload."""
+    frame = read_exactly(file, _FRAME.size)
+    kind, length = _FRAME.unpack(frame)
+    if not kind.isalpha():
+        msg = f"damaged PICO file: {kind!r} is not a chunk type"
+        raise DamagedError(msg)
+    return kind, length, zlib.crc32(frame)
+
+
+def check_crc(file: BinaryIO, kind: bytes, crc: int) -> None:
+    """Compare with the CRC-32 stored behind a payload."""
+    (stored,) = _CRC.unpack(read_exactly(file, _CRC.size))
+    if stored != crc:
+        msg = f"damaged PICO file: checksum of chunk {kind.decode('latin-1')} differs"
+        raise DamagedError(msg)
+
+
+def read_chunks(file: BinaryIO, known: frozenset[bytes], stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (type, payload) of known chunks and return before the payload of ``stop``, whose frame is consumed.
+
+    Unknown ancillary chunks are checked and skipped. Raises :class:`UnsupportedError` for an unknown critical one,
+    :class:`LimitError` when the chunks together exceed ``MAX_METADATA`` bytes.
+    """
+    total = 0
+    while True:
+        kind, length, crc = read_frame(file)
+        if kind == stop:
+            yield kind, struct.pack("<II", length, crc)
+            return
+        total += length
+        name = kind.decode("latin-1")
+        if kind not in known and is_critical(kind):
+            msg = f"PICO file needs a newer reader: unknown critical chunk {name}"
+            raise UnsupportedError(msg)
+        if total > MAX_METADATA:
+            msg = f"chunk {name} brings the data before the pixels over {MAX_METADATA} bytes"
+            raise LimitError(msg)
+        payload = read_exactly(file, length)
+        check_crc(file, kind, zlib.crc32(payload, crc))
+        if kind in known:
+            yield kind, payload

@@ -1,0 +1,227 @@
+"""File -> pixels."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import numpy as np
+
+from .alpha import decode_alpha
+from .container import check_crc, read_exactly, read_frame
+from .errors import DamagedError, PicoError, TruncatedError
+from .files import Source, reading
+from .header import Header, TileEntry, check_pixels, read_head, read_index, remaining_bytes
+from .model import Model
+from .pipeline import ordered, thread_count
+from .tiles import Tile
+
+Progress = Callable[[int, int], None]
+BLANK = 128
+
+
+def read_header(source: Source) -> Header:
+    """The header and metadata of a .pico file: no pixels, no network.
+
+    Raises a :class:`pico_plugins.errors.PicoError` for a file that is none, ``OSError`` when reading fails.
+    """
+    with reading(source) as file:
+        return read_head(file)[0]
+
+
+class TileReader:
+    """Random access to the tiles of an open file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """``file`` is seekable and stands where the .pico file begins. Raises a ``PicoError`` if that is not so."""
+        self._file = file
+        self.header, crc = read_head(file)
+        self.index: list[TileEntry] = read_index(file, self.header, crc)
+        self.payload_size = sum(entry.length + entry.alpha_length for entry in self.index)
+        self._crc_done = 0
+        try:
+            kind, length, self._crc = read_frame(file)
+        except TruncatedError as error:
+            raise TruncatedError(error.missing + self.payload_size + 4) from None
+        if kind != b"DATA" or length != self.payload_size:
+            msg = "damaged PICO file: the pixel data is not what the tile index announces"
+            raise DamagedError(msg)
+        self._start = file.tell()
+
+    def tile_bytes(self, number: int) -> tuple[bytes, bytes]:
+        """Colour and alpha bytes of a tile, checked. Raises ``DamagedError`` or ``TruncatedError``."""
+        entry = self.index[number]
+        self._file.seek(self._start + entry.offset)
+        try:
+            data = read_exactly(self._file, entry.length + entry.alpha_length)
+        except TruncatedError as error:
+            left = remaining_bytes(self._file) or 0
+            end = self._start + self.payload_size + 4
+            raise TruncatedError(max(error.missing, end - self._file.tell() - left)) from None
+        if zlib.crc32(data) != entry.crc:
+            msg = f"damaged PICO file: checksum of tile {number} differs"
+            raise DamagedError(msg)
+        if number == self._crc_done:  # read from the first to the last, the tiles are the whole chunk
+            self._crc = zlib.crc32(data, self._crc)
+            self._crc_done += 1
+        return data[: entry.length], data[entry.length :]
+
+    def finish(self) -> None:
+        """Check the checksum of the DATA chunk, once all tiles have been read in order."""
+        if self._crc_done == len(self.index):
+            self._file.seek(self._start + self.payload_size)
+            check_crc(self._file, b"DATA", self._crc)
+
+
+def check_file(source: Source) -> None:
+    """Check every checksum of a .pico file without decoding it. Raises a ``PicoError`` if one differs."""
+    with reading(source) as file:
+        reader = TileReader(file)
+        for number in range(len(reader.index)):
+            reader.tile_bytes(number)
+        reader.finish()
+
+
+class TileDecoding:
+    """Decodes tiles of one file into pixels of its shape."""
+
+    def __init__(self, header: Header, realism: float | None, backend: str | None) -> None:
+        if realism is not None and not 0 <= realism <= 1:
+            msg = f"realism must be from 0 to 1, not {realism!r}"
+            raise ValueError(msg)
+        self.header = header
+        self.realism = header.realism if realism is None else realism
+        self.model = Model(header.model.hex(), backend)
+
+    def __call__(self, tile: Tile, colour: bytes, alpha: bytes) -> np.ndarray:
+        """The kept part of a tile: uint8 (h, w), (h, w, 3) or (h, w, 4)."""
+        try:
+            window = self.model.decode_tile(colour, tile.coded_shape, self.header.level, self.realism)
+            kept = tile.kept(window)
+            if self.header.channels == 1:
+                kept = (kept.astype(np.uint16).sum(axis=2) + 1) // 3
+                kept = kept.astype(np.uint8)
+                if not self.header.alpha:
+                    return kept
+                kept = np.repeat(kept[:, :, None], 3, axis=2)
+            if self.header.alpha:
+                kept = np.dstack([kept, decode_alpha(alpha, kept.shape[:2])])
+        except DamagedError as error:
+            msg = f"{error} (tile {tile.number})"
+            raise DamagedError(msg) from error
+        return kept
+
+
+@contextmanager
+def _decoded_tiles(
+    file: BinaryIO,
+    choose: Callable[[Header], Iterable[Tile]],
+    *,
+    realism: float | None,
+    threads: int | None,
+    backend: str | None,
+    max_pixels: int | None,
+    damaged: list[int] | None,
+) -> Iterator[tuple[Header, Iterator[tuple[Tile, np.ndarray]]]]:
+    """Header, and an iterator over (tile, pixels) in order."""
+    workers = thread_count(threads)
+    reader = TileReader(file)
+    check_pixels(reader.header, max_pixels)
+    decode_one = TileDecoding(reader.header, realism, backend)
+
+    def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
+        for tile in choose(reader.header):
+            try:
+                yield tile, *reader.tile_bytes(tile.number)
+            except PicoError:
+                if damaged is None:
+                    raise
+                yield tile, None, b""
+
+    def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray]:
+        tile, colour, alpha = item
+        try:
+            if colour is not None:
+                return tile, decode_one(tile, colour, alpha)
+        except DamagedError:
+            if damaged is None:
+                raise
+        damaged.append(tile.number)
+        shape = (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0], *reader.header.shape[2:])
+        return tile, np.full(shape, BLANK, np.uint8)
+
+    yield reader.header, ordered(work, fetch(), workers)
+    if damaged is None:
+        reader.finish()
+
+
+def decode_region(
+    source: Source,
+    box: tuple[int, int, int, int] | None,
+    *,
+    realism: float | None = None,
+    threads: int | None = None,
+    backend: str | None = None,
+    max_pixels: int | None = None,
+    progress: Progress | None = None,
+    damaged: list[int] | None = None,
+) -> np.ndarray:
+    """The pixels inside ``box`` = (left, top, right, bottom), decoding only the tiles it touches; None: everything.
+
+    Returns uint8 (h, w), (h, w, 3) or (h, w, 4). ``realism``: 0 = faithful ... 1 = perceptual; default from the file.
+    ``max_pixels`` limits the size of the whole image. ``damaged``: give a list to get an image even from a broken
+    file; tiles that cannot be decoded are then gray and their numbers appended to the list.
+
+    Raises a ``PicoError`` for a broken or unsupported file, ``ValueError`` for a box outside the image.
+    """
+    with reading(source) as file:
+
+        def choose(header: Header) -> Iterable[Tile]:
+            nonlocal box
+            box = box or (0, 0, header.width, header.height)
+            left, top, right, bottom = box
+            if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
+                msg = f"box {box} is not inside the image of {header.width} x {header.height} pixels"
+                raise ValueError(msg)
+            return header.grid.covering(*box)
+
+        options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=damaged)
+        with _decoded_tiles(file, choose, **options) as (header, tiles):
+            total = sum(1 for _ in choose(header))
+            left, top, right, bottom = box
+            out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
+            for done, (tile, pixels) in enumerate(tiles, 1):
+                y0, y1 = max(tile.rows[0], top), min(tile.rows[1], bottom)
+                x0, x1 = max(tile.columns[0], left), min(tile.columns[1], right)
+                part = pixels[y0 - tile.rows[0] : y1 - tile.rows[0], x0 - tile.columns[0] : x1 - tile.columns[0]]
+                out[y0 - top : y1 - top, x0 - left : x1 - left] = part
+                if progress:
+                    progress(done, total)
+    return out
+
+
+def decode(source: Source, **options: object) -> np.ndarray:
+    """All pixels of a .pico file: uint8 (H, W), (H, W, 3) or (H, W, 4). Options as in :func:`decode_region`."""
+    return decode_region(source, None, **options)
+
+
+def decode_bands(
+    source: Source,
+    *,
+    realism: float | None = None,
+    threads: int | None = None,
+    backend: str | None = None,
+    max_pixels: int | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The image from top to bottom as (first row, pixels), one row of tiles at a time: memory for one such band.
+
+    Errors as in :func:`decode_region`, raised while iterating.
+    """
+    with reading(source) as file:
+        options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=None)
+        with _decoded_tiles(file, lambda header: header.grid, **options) as (header, tiles):
+            for band in header.grid.bands():
+                parts = [next(tiles)[1] for _ in band]
+                yield band[0].rows[0], np.concatenate(parts, axis=1)

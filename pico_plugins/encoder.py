@@ -1,0 +1,119 @@
+"""Pixels -> file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from . import weights
+from .alpha import encode_alpha
+from .files import writing
+from .header import MAX_TILE, MIN_TILE, Header, Metadata, write_file
+from .model import Model
+from .pipeline import ordered, thread_count
+from .quality import level_of_quality
+from .tiles import Tile
+
+Progress = Callable[[int, int], None]
+"""Called after each tile with the number of tiles done and their total."""
+
+TILE = 504
+MARGIN = 4
+SMALL_TILE = 1016
+"""Images that fit into one window of twice the size are coded as one tile: no seam, and less is spent on edges."""
+
+
+def _check_pixels(pixels: np.ndarray) -> tuple[int, int, int]:
+    """(height, width, channels), or ``ValueError``."""
+    shape, dtype = getattr(pixels, "shape", None), getattr(pixels, "dtype", None)
+    channels = 1 if shape is not None and len(shape) == 2 else shape[2] if shape is not None and len(shape) == 3 else 0
+    if dtype != np.uint8 or channels not in (1, 3, 4) or shape[2:] == (1,) or 0 in shape:
+        got = f"{dtype} {shape}" if shape is not None else type(pixels).__name__
+        msg = f"pixels must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), not {got}"
+        raise ValueError(msg)
+    return shape[0], shape[1], channels
+
+
+class _RgbView:
+    """Three channels of an array, made window by window: gray is repeated, alpha left out."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._pixels = pixels
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        part = np.asarray(self._pixels[window])
+        return np.repeat(part[:, :, None], 3, axis=2) if part.ndim == 2 else part[:, :, :3]
+
+
+def encode_file(
+    target: str | os.PathLike | BinaryIO,
+    pixels: np.ndarray,
+    quality: float = 75,
+    *,
+    metadata: Metadata | None = None,
+    realism: float = 0.0,
+    tile: int | None = None,
+    threads: int | None = None,
+    backend: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write ``pixels`` as a .pico file.
+
+    ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. It is read window by window, so a
+    memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of
+    later decoding. ``tile``: side of a tile in pixels (default 504; images up to 1024 x 1024 are one tile).
+    ``threads``: tiles coded at once (default: one for each CPU). A path is replaced atomically, at the end.
+
+    Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails.
+    """
+    height, width, channels = _check_pixels(pixels)
+    level = level_of_quality(quality)
+    if not 0 <= realism <= 1:
+        msg = f"realism must be from 0 to 1, not {realism!r}"
+        raise ValueError(msg)
+    if tile is None:
+        tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
+    if not MIN_TILE <= tile <= MAX_TILE:
+        msg = f"tile must be from {MIN_TILE} to {MAX_TILE} pixels, not {tile!r}"
+        raise ValueError(msg)
+    workers = thread_count(threads)
+    model = Model(weights.DEFAULT, backend)
+    header = Header(
+        width=width,
+        height=height,
+        channels=1 if channels == 1 else 3,
+        alpha=channels == 4,
+        level=level,
+        realism=realism,
+        tile=tile,
+        margin=MARGIN,
+        model=bytes.fromhex(weights.DEFAULT),
+        metadata=metadata or Metadata(),
+    )
+    rgb = _RgbView(pixels)
+
+    def code(tile: Tile) -> tuple[bytes, bytes]:
+        alpha = b""
+        if header.alpha:
+            alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
+        return model.encode_tile(tile.gather(rgb), level), alpha
+
+    grid = header.grid
+    coded = []
+    for result in ordered(code, grid, workers):
+        coded.append(result)
+        if progress:
+            progress(len(coded), len(grid))
+    with writing(target) as file:
+        write_file(file, header, coded)
+
+
+def encode(pixels: np.ndarray, quality: float = 75, **options: object) -> bytes:
+    """``pixels`` as the bytes of a .pico file; everything as in :func:`encode_file`. Same input, same bytes."""
+    out = io.BytesIO()
+    encode_file(out, pixels, quality, **options)
+    return out.getvalue()

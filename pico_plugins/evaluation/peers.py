@@ -1,0 +1,73 @@
+"""The codecs that are compared, each with the settings it runs at."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, features
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A codec behind Pillow: ``qualities`` span its useful range, ``options`` are passed to ``Image.save``."""
+
+    name: str
+    form: str
+    qualities: tuple[int, ...]
+    version: str
+    options: dict[str, object] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """Encoder, version and settings, as printed beside a curve."""
+        settings = ", ".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name}: {self.version}" + (f", {settings}" if settings else "")
+
+    def encode(self, pixels: np.ndarray, quality: int) -> bytes:
+        """uint8 (H, W, 3) -> a whole file."""
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, self.form, quality=quality, **self.options)
+        return out.getvalue()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """A whole file -> uint8 (H, W, 3)."""
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def _pillow(feature: str) -> str:
+    return f"Pillow {importlib.metadata.version('pillow')}, {feature} {features.version(feature)}"
+
+
+def pico() -> Peer:
+    import pillow_plugin  # noqa: F401  (registers)
+
+    from .. import __version__, weights
+
+    version = f"pico-plugins {__version__}, model {weights.DEFAULT}"
+    return Peer("pico", "PICO", (5, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 100), version)
+
+
+def jpeg() -> Peer:
+    options = {"optimize": True, "progressive": True}
+    return Peer("jpeg", "JPEG", (5, 8, 12, 18, 25, 35, 45, 55, 65, 75, 82, 88, 93), _pillow("libjpeg_turbo"), options)
+
+
+def webp() -> Peer:
+    return Peer("webp", "WEBP", (1, 5, 10, 20, 30, 45, 60, 75, 83, 89, 94, 98), _pillow("webp"), {"method": 6})
+
+
+def avif() -> Peer:
+    return Peer("avif", "AVIF", (8, 15, 22, 30, 38, 46, 54, 62, 70, 78, 86, 92), _pillow("avif"), {"speed": 6})
+
+
+def jxl() -> Peer:
+    import pillow_jxl  # noqa: F401  (registers)
+
+    version = f"pillow-jxl-plugin {importlib.metadata.version('pillow-jxl-plugin')}"
+    return Peer("jxl", "JXL", (5, 10, 15, 22, 30, 40, 50, 60, 70, 78, 85, 90, 94), version, {"effort": 7})
+
+
+PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl}

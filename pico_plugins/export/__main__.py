@@ -1,0 +1,33 @@
+"""``python -m pico_plugins.export``: make trained weights the ones that this package ships and writes with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+from safetensors import safe_open
+
+from ..training.checkpoint import load_model
+from ..weights import FOLDER
+from .bundle import write_bundle
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--into", default=FOLDER, type=click.Path(file_okay=False, path_type=Path), help="Folder of models.")
+@click.option("--keep", is_flag=True, help="Keep the models that are there already.")
+def main(checkpoint: Path, into: Path, keep: bool) -> None:
+    """Export the averaged weights in CHECKPOINT (ema.safetensors) and make them the default model."""
+    with safe_open(checkpoint, "np") as file:
+        facts = {key: value for key, value in sorted(file.metadata().items()) if key != "config"}
+    name = write_bundle(load_model(checkpoint), into, facts)
+    (into / "default").write_text(name + "\n")
+    if not keep:
+        for manifest in into.glob("*/manifest.json"):
+            if manifest.parent.name != name:
+                shutil.rmtree(manifest.parent)
+    click.echo(name)
+
+
+main()

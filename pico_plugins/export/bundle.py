@@ -1,0 +1,95 @@
+"""Write a trained model as the folder that the codec loads: :mod:`pico_plugins.weights` describes it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch.export import Dim
+
+from ..network import PicoModel
+from ..weights import DECODER_FILES, ENCODER_FILES, file_hash, model_id
+from .graphs import AnalysisGraph, ContextGraph, SynthesisGraph
+from .onnx_file import write_onnx
+from .tables import gaussian_tables
+
+
+def _integers(tensor: torch.Tensor, dtype: type) -> np.ndarray:
+    array = tensor.detach().numpy()
+    if not np.array_equal(array, array.astype(dtype)):
+        msg = f"values do not fit into {np.dtype(dtype)}"
+        raise ValueError(msg)
+    return array.astype(dtype)
+
+
+def entropy_tensors(model: PicoModel) -> dict[str, np.ndarray]:
+    """The exact part: integer layers of the scale decoder, scale tables, table index of each hyperlatent channel."""
+    tensors = {}
+    for name, layer in model.scale_decoder.named_children():
+        weight, bias, level_bias = layer.integers()
+        tensors[f"{name}.weight"] = _integers(weight, np.int8)
+        tensors[f"{name}.bias"] = _integers(bias, np.int32)
+        if level_bias is not None:
+            tensors[f"{name}.level_bias"] = _integers(level_bias, np.int32)
+    tensors["tables.radii"], tensors["tables.frequencies"] = gaussian_tables()
+    tensors["hyperlatents.index"] = _integers(model.hyper_index(), np.uint8)
+    return tensors
+
+
+def write_networks(model: PicoModel, folder: Path) -> None:
+    """``analysis.onnx``, ``context.onnx`` and ``synthesis.onnx``, for windows of any multiple of 64 pixels."""
+    latents, hyper = model.config.latents, model.config.hyperlatents
+    # Sizes that differ from each other, so that the export cannot take one for the other.
+    h, w = Dim("h", min=1, max=64), Dim("w", min=1, max=64)
+    level, grid = torch.tensor([3.5]), (1, latents, 8, 12)
+    fine = {2: 4 * h, 3: 4 * w}
+    write_onnx(
+        AnalysisGraph(model),
+        (torch.zeros(1, 128, 192, 3, dtype=torch.uint8), level),
+        ["pixels", "level"],
+        ["latents", "hyperlatents"],
+        ({1: 64 * h, 2: 64 * w}, None),
+        folder / "analysis.onnx",
+    )
+    write_onnx(
+        ContextGraph(model),
+        (torch.zeros(1, hyper, 2, 3), torch.zeros(grid), torch.ones(grid, dtype=torch.bool), level, torch.tensor([True])),
+        ["hyperlatents", "given", "coded", "level", "encoding"],
+        ["symbols", "latents"],
+        ({2: h, 3: w}, fine, fine, None, None),
+        folder / "context.onnx",
+    )
+    write_onnx(
+        SynthesisGraph(model),
+        (torch.zeros(grid), level, torch.zeros(1)),
+        ["latents", "level", "realism"],
+        ["pixels"],
+        (fine, None, None),
+        folder / "synthesis.onnx",
+    )
+
+
+def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
+    """Write ``model`` as a new folder below ``into``, named by its id, and return the id.
+
+    ``facts`` (how it was trained) go into the manifest.
+    """
+    with tempfile.TemporaryDirectory(dir=into) as scratch_name:
+        scratch = Path(scratch_name)
+        write_networks(model, scratch)
+        save_file(entropy_tensors(model), scratch / "entropy.safetensors")
+        hashes = {name: file_hash(scratch / name) for name in (*DECODER_FILES, *ENCODER_FILES)}
+        manifest = {"sha256": hashes, "config": json.loads(model.config.to_json()), "training": facts}
+        (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        name = model_id(hashes)
+        target = into / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        for path in scratch.iterdir():
+            path.replace(target / path.name).chmod(0o644)
+    return name

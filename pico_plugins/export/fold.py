@@ -1,0 +1,31 @@
+"""Fold everything that training learned separately into plain convolutions."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import Tensor, nn
+
+from ..network.conv_scale import FoldableConv
+
+
+class FoldedConv(nn.Module):
+    """A :class:`FoldableConv` whose scales and Haar transform are multiplied into one weight."""
+
+    def __init__(self, conv: FoldableConv) -> None:
+        super().__init__()
+        weight, bias = conv.folded()
+        self.weight, self.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+        self.convolve = conv.convolve
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight, self.bias)
+
+
+def fold(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` in which every foldable convolution is folded; it computes the same function."""
+    if isinstance(module, FoldableConv):
+        return FoldedConv(module)
+    module = copy.copy(module)
+    module._modules = {name: fold(child) for name, child in module._modules.items()}
+    return module

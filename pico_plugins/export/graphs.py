@@ -1,0 +1,62 @@
+"""The three networks as they are called at run time: uint8 pixels at the ends, one tile, folded weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..network import PicoModel
+from ..network.context import join_phases, split_phases
+from ..network.level import level_weights
+from ..network.transforms import round_hyperlatents
+from .fold import fold
+
+
+class AnalysisGraph(nn.Module):
+    """pixels uint8 (1, H, W, 3), level (1,) -> y (1, C, H/16, W/16), z (1, Z, H/64, W/64), rounded."""
+
+    def __init__(self, model: PicoModel) -> None:
+        super().__init__()
+        self.encoder, self.levels = fold(model.encoder), model.config.levels
+
+    def forward(self, pixels: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        unit = pixels.permute(0, 3, 1, 2).float() / 255.0
+        y, z = self.encoder(unit, level_weights(level, self.levels))
+        return y, round_hyperlatents(z)
+
+
+class ContextGraph(nn.Module):
+    """The context model in both directions: when ``encoding``, ``given`` are latents, otherwise symbols.
+
+    hyperlatents, given, coded (bool), level (1,), encoding (1,) bool -> symbols and reconstructed latents.
+    """
+
+    def __init__(self, model: PicoModel) -> None:
+        super().__init__()
+        self.context, self.levels = fold(model.context), model.config.levels
+
+    def forward(
+        self, hyperlatents: Tensor, given: Tensor, coded: Tensor, level: Tensor, encoding: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        given_phases, coded_phases = split_phases(given), split_phases(coded.float())
+        symbols: list[Tensor] = []
+
+        def reconstruct(phase: int, mu: Tensor, q: Tensor) -> Tensor:
+            rounded = torch.round((given_phases[phase] - mu) / q)
+            symbols.append(torch.where(encoding, rounded, given_phases[phase]) * coded_phases[phase])
+            return symbols[-1] * q + mu
+
+        latents, _, _ = self.context(hyperlatents, level_weights(level, self.levels), reconstruct)
+        return join_phases(symbols), latents
+
+
+class SynthesisGraph(nn.Module):
+    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> pixels uint8 (1, H, W, 3)."""
+
+    def __init__(self, model: PicoModel) -> None:
+        super().__init__()
+        self.decoder, self.levels = fold(model.decoder), model.config.levels
+
+    def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
+        unit = self.decoder(latents, level_weights(level, self.levels), realism)
+        return (unit * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)

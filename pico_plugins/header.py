@@ -1,0 +1,204 @@
+"""What a file says about itself before its pixels: header fields, metadata, tile index."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from .container import MAGIC, check_crc, read_chunks, read_exactly, read_frame, read_magic, write_chunk
+from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
+from .tiles import TileGrid
+
+VERSION = 0
+MAX_LEVEL = 224
+"""Quality levels are stored in 1/32: 0 ... 7 * 32."""
+
+MAX_PIXELS = 1 << 29
+"""Readers refuse larger images unless told otherwise (``max_pixels``)."""
+
+MIN_TILE, MAX_TILE, MAX_MARGIN = 32, 2048, 64
+
+_HEAD = struct.Struct("<BBBBBBHBII8s")
+_ALPHA = 1
+_METADATA = {b"exif": "exif", b"iccp": "icc_profile", b"xmpp": "xmp", b"cicp": "cicp"}
+_KNOWN = frozenset([*_METADATA, b"text", b"HEAD"])
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels beside the pixels, untouched. ``cicp``: 4 bytes as in ITU-T H.273; ``text``: keyword -> text."""
+
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+    xmp: bytes | None = None
+    cicp: bytes | None = None
+    text: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TileEntry:
+    """Where a tile's bytes are, from the start of the pixel data, and their CRC-32."""
+
+    offset: int
+    length: int
+    alpha_length: int
+    crc: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file's header. ``level`` is 0 ... 224 in 1/32, ``realism`` 0 ... 1, ``tile`` and ``margin`` are in pixels."""
+
+    width: int
+    height: int
+    channels: int
+    alpha: bool
+    level: int
+    realism: float
+    tile: int
+    margin: int
+    model: bytes
+    bit_depth: int = 8
+    version: int = VERSION
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the decoded array: (H, W), (H, W, 3) or (H, W, 4)."""
+        if self.channels == 1 and not self.alpha:
+            return self.height, self.width
+        return self.height, self.width, 4 if self.alpha else 3
+
+    @property
+    def grid(self) -> TileGrid:
+        """The image's tiles."""
+        return TileGrid(self.width, self.height, self.tile, self.margin)
+
+    def pack(self) -> bytes:
+        """The payload of the HEAD chunk."""
+        return _HEAD.pack(
+            self.version,
+            self.channels,
+            _ALPHA if self.alpha else 0,
+            self.bit_depth,
+            self.level,
+            round(self.realism * 255),
+            self.tile,
+            self.margin,
+            self.width,
+            self.height,
+            self.model,
+        )
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Header:
+        """Parse and check the payload of the HEAD chunk."""
+        if payload[:1] != bytes([VERSION]):
+            msg = f"PICO format version {payload[0] if payload else '?'}: this reader knows version {VERSION}"
+            raise UnsupportedError(msg)
+        if len(payload) != _HEAD.size:
+            msg = f"PICO header has {len(payload)} bytes instead of {_HEAD.size}"
+            raise NotPicoError(msg)
+        version, channels, flags, depth, level, realism, tile, margin, width, height, model = _HEAD.unpack(payload)
+        if depth != 8 or flags & ~_ALPHA:
+            msg = f"PICO file needs a newer reader: bit depth {depth}, flags {flags:#x}"
+            raise UnsupportedError(msg)
+        for name, value, good in (
+            ("channels", channels, channels in (1, 3)),
+            ("level", level, level <= MAX_LEVEL),
+            ("tile", tile, MIN_TILE <= tile <= MAX_TILE),
+            ("margin", margin, margin <= MAX_MARGIN),
+            ("width", width, 0 < width < 1 << 31),
+            ("height", height, 0 < height < 1 << 31),
+        ):
+            if not good:
+                msg = f"PICO header: {name} {value} is out of range"
+                raise NotPicoError(msg)
+        return cls(width, height, channels, bool(flags & _ALPHA), level, realism / 255, tile, margin, model, depth, version)
+
+
+def check_pixels(header: Header, max_pixels: int | None) -> None:
+    """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels)."""
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    if header.width * header.height > limit:
+        msg = f"image of {header.width} x {header.height} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
+        raise LimitError(msg)
+
+
+def read_head(file: BinaryIO) -> tuple[Header, int]:
+    """Header with metadata, and the CRC-32 so far of the INDX chunk, whose frame has been read."""
+    read_magic(file)
+    kind, length, crc = read_frame(file)
+    if kind != b"HEAD" or length > 1024:
+        msg = "not a PICO file: the first chunk is no header"
+        raise NotPicoError(msg)
+    payload = read_exactly(file, length)
+    check_crc(file, kind, zlib.crc32(payload, crc))
+    header = Header.unpack(payload)
+
+    found: dict[str, bytes] = {}
+    text: dict[str, str] = {}
+    for kind, chunk in read_chunks(file, _KNOWN, stop=b"INDX"):
+        name = kind.decode()
+        if kind == b"INDX":
+            index_length, crc = struct.unpack("<II", chunk)
+        elif kind == b"text":
+            keyword, _, value = chunk.partition(b"\0")
+            text[keyword.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        elif kind == b"HEAD" or _METADATA[kind] in found:
+            msg = f"damaged PICO file: chunk {name} stands there twice"
+            raise DamagedError(msg)
+        else:
+            found[_METADATA[kind]] = chunk
+    header = replace(header, metadata=Metadata(**found, text=text))
+    entry = 12 if header.alpha else 8
+    if index_length != entry * len(header.grid):
+        msg = f"damaged PICO file: tile index of {index_length} bytes for {len(header.grid)} tiles"
+        raise DamagedError(msg)
+    return header, crc
+
+
+def read_index(file: BinaryIO, header: Header, crc: int) -> list[TileEntry]:
+    """The tile index, right after :func:`read_head`."""
+    columns = 3 if header.alpha else 2
+    payload = read_exactly(file, 4 * columns * len(header.grid))
+    check_crc(file, b"INDX", zlib.crc32(payload, crc))
+    entries, offset = [], 0
+    for fields in struct.iter_unpack(f"<{columns}I", payload):
+        length, alpha_length = fields[0], fields[1] if header.alpha else 0
+        entries.append(TileEntry(offset, length, alpha_length, fields[-1]))
+        offset += length + alpha_length
+    return entries
+
+
+def write_file(file: BinaryIO, header: Header, tiles: list[tuple[bytes, bytes]]) -> None:
+    """A whole file: ``tiles`` are (coded colour, coded alpha) in order; alpha is ignored if the header has none."""
+    file.write(MAGIC)
+    write_chunk(file, b"HEAD", header.pack())
+    for kind, name in _METADATA.items():
+        if (value := getattr(header.metadata, name)) is not None:
+            write_chunk(file, kind, value)
+    for keyword, value in header.metadata.text.items():
+        write_chunk(file, b"text", keyword.encode() + b"\0" + value.encode())
+    index, data = bytearray(), bytearray()
+    for colour, alpha in tiles:
+        lengths = (len(colour), len(alpha)) if header.alpha else (len(colour),)
+        index += struct.pack(f"<{len(lengths)}I", *lengths)
+        index += struct.pack("<I", zlib.crc32(alpha, zlib.crc32(colour)))
+        data += colour + alpha
+    write_chunk(file, b"INDX", bytes(index))
+    write_chunk(file, b"DATA", bytes(data))
+
+
+def remaining_bytes(file: BinaryIO) -> int | None:
+    """Bytes from here to the file's end, or None where the file cannot tell."""
+    try:
+        here = file.tell()
+        end = file.seek(0, os.SEEK_END)
+        file.seek(here)
+    except (OSError, AttributeError):
+        return None
+    return end - here

@@ -1,0 +1,140 @@
+"""Entropy coding of one tile: integer latents and hyperlatents to bytes and back.
+
+Every symbol comes with an index into the frozen scale tables. Index 0 means "not coded, always 0". Symbols of equal
+index are coded as one group with one fixed integer model, groups in ascending order of index, symbols of a group in
+raster order (channel, row, column). Values outside a table are coded as its escape symbol; the values themselves
+stand in a list before the coded words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import DamagedError
+from .symbol_stack import SymbolModel, SymbolStack
+
+_MAX_ESCAPE_BYTES = 5  # a zigzag int32 in groups of seven bits
+
+
+class ScaleTables:
+    """The frozen integer tables. Table k >= 1 covers -radius ... radius and then the escape symbol."""
+
+    def __init__(self, radii: np.ndarray, frequencies: np.ndarray) -> None:
+        """``radii`` (tables,); ``frequencies`` all tables one after the other, each summing to 2^24.
+
+        Raises ``ValueError`` when they do not fit together.
+        """
+        self.radii = [int(r) for r in radii]
+        ends = np.cumsum([0] + [2 * r + 2 for r in self.radii[1:]])
+        if min(self.radii) < 0 or ends[-1] != len(frequencies):
+            msg = "scale tables: frequencies do not match radii"
+            raise ValueError(msg)
+        self.models: list[SymbolModel | None] = [None]
+        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+            table = frequencies[start:stop]
+            if table.min() < 1 or table.sum(dtype=np.int64) != 1 << 24:
+                msg = "scale tables: frequencies must be at least 1 and sum to 2^24"
+                raise ValueError(msg)
+            self.models.append(SymbolModel(table))
+
+    def __len__(self) -> int:
+        return len(self.radii)
+
+
+def group_by_index(indices: np.ndarray, tables: int) -> list[tuple[int, np.ndarray]]:
+    """(index, flat positions in ascending order) for every index >= 1 that occurs in ``indices`` (uint8)."""
+    flat = indices.ravel()
+    coded = np.flatnonzero(flat)
+    # A stable sort of bytes is a radix sort: linear, and it keeps raster order inside a group.
+    order = coded[np.argsort(flat[coded], kind="stable")]
+    counts = np.bincount(flat, minlength=tables)[1:]
+    ends = np.cumsum(counts)
+    return [(int(k) + 1, order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts)]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for i in range(_MAX_ESCAPE_BYTES):
+        if at + i >= len(data):
+            break
+        byte = data[at + i]
+        value |= (byte & 0x7F) << (7 * i)
+        if byte < 0x80:
+            return value, at + i + 1
+    msg = "damaged tile: unfinished number"
+    raise DamagedError(msg)
+
+
+class TileEncoder:
+    """Collects the groups of a tile in the order in which they will be decoded."""
+
+    def __init__(self, tables: ScaleTables) -> None:
+        self.tables = tables
+        self._groups: list[tuple[np.ndarray, SymbolModel]] = []
+        self._escapes = bytearray()
+
+    def add(self, symbols: np.ndarray, indices: np.ndarray) -> None:
+        """Add int32 ``symbols`` with uint8 ``indices`` of the same shape; symbols at index 0 must be 0."""
+        flat = symbols.ravel()
+        for index, positions in group_by_index(indices, len(self.tables)):
+            values, radius = flat[positions], self.tables.radii[index]
+            coded = values + np.int32(radius)
+            outside = np.flatnonzero(np.abs(values) > radius)
+            for value in values[outside].tolist():
+                self._escapes += _varint(value << 1 if value >= 0 else (-value << 1) - 1)
+            coded[outside] = 2 * radius + 1
+            self._groups.append((coded, self.tables.models[index]))
+
+    def finish(self) -> bytes:
+        """The tile's bytes."""
+        stack = SymbolStack()
+        for symbols, model in reversed(self._groups):
+            stack.push(symbols, model)
+        words = stack.to_words().astype("<u4").tobytes()
+        return _varint(len(self._escapes)) + bytes(self._escapes) + words
+
+
+class TileDecoder:
+    """Gives the groups of a tile back, in order. Raises :class:`DamagedError` when the bytes cannot be a tile's."""
+
+    def __init__(self, tables: ScaleTables, data: bytes) -> None:
+        self.tables = tables
+        escape_bytes, start = _read_varint(data, 0)
+        self._escapes, words = data[start : start + escape_bytes], data[start + escape_bytes :]
+        self._at = 0
+        if len(self._escapes) != escape_bytes or len(words) % 4 or words[-4:] == bytes(4):
+            msg = "damaged tile: lengths do not match"
+            raise DamagedError(msg)
+        self._stack = SymbolStack(np.frombuffer(words, "<u4").astype(np.uint32))
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """The next symbols, int32, in the shape of ``indices`` (uint8)."""
+        symbols = np.zeros(indices.size, np.int32)
+        for index, positions in group_by_index(indices, len(self.tables)):
+            radius = self.tables.radii[index]
+            coded = self._stack.pop(len(positions), self.tables.models[index])
+            values = coded - np.int32(radius)
+            for i in np.flatnonzero(coded == 2 * radius + 1):
+                number, self._at = _read_varint(self._escapes, self._at)
+                value = number >> 1 if number & 1 == 0 else -(number + 1 >> 1)
+                if not -(1 << 31) <= value < 1 << 31:
+                    msg = "damaged tile: number out of range"
+                    raise DamagedError(msg)
+                values[i] = value
+            symbols[positions] = values
+        return symbols.reshape(indices.shape)
+
+    def finish(self) -> None:
+        """Check that nothing is left over."""
+        if self._at != len(self._escapes) or not self._stack.is_empty():
+            msg = "damaged tile: data is left over"
+            raise DamagedError(msg)

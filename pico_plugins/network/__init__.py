@@ -1,0 +1,6 @@
+"""The codec's networks in PyTorch. Imported for training and export only: coding a file never needs it."""
+
+from .config import CPU, PAPER, PRESETS, TINY, ModelConfig, Stage
+from .model import Coded, PicoModel
+
+__all__ = ["CPU", "PAPER", "PRESETS", "TINY", "Coded", "ModelConfig", "PicoModel", "Stage"]

@@ -1,0 +1,78 @@
+"""Sizes of the network. Everything that can differ between two models is a field here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The blocks at one resolution.
+
+    ``channels`` wide, ``blocks`` inverted residuals (:class:`~pico_plugins.network.blocks.ConvScale311`), whose
+    first convolution is ``kernel`` x ``kernel`` (depthwise, or dense) and expands by ``e``, and whose
+    second, 1 x 1, expands by ``f``.
+    """
+
+    channels: int
+    blocks: int
+    kernel: int = 3
+    depthwise: bool = True
+    e: int = 1
+    f: int = 2
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One codec. Stages are listed from fine to coarse: 1/4, 1/8 and 1/16 of the image's resolution."""
+
+    encoder: tuple[Stage, Stage, Stage]
+    decoder: tuple[Stage, Stage, Stage]
+    latents: int = 320  # channels of y, at 1/16
+    hyperlatents: int = 64  # channels of z, at 1/64
+    hyper_channels: int = 128  # width of the hyper-encoder
+    prior_channels: int = 256  # channels of the prior p, at 1/32 (the four phases of 1/16)
+    context_channels: int = 256  # width of one context step
+    scale_channels: tuple[int, int, int] = (128, 96, 64)  # integer scale decoder at 1/64, 1/32 and 1/16
+    levels: int = 8  # trained quality levels; values between them are interpolated
+
+    def to_json(self) -> str:
+        """The configuration as JSON, the form in which it travels with a checkpoint."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelConfig:
+        """Inverse of :meth:`to_json`. Raises ``TypeError`` for unknown or missing fields."""
+        fields = json.loads(text)
+        for side in ("encoder", "decoder"):
+            fields[side] = tuple(Stage(**stage) for stage in fields[side])
+        fields["scale_channels"] = tuple(fields["scale_channels"])
+        return cls(**fields)
+
+
+CPU = ModelConfig(
+    encoder=(Stage(64, 1), Stage(128, 2), Stage(320, 2, f=1)),
+    decoder=(Stage(64, 1), Stage(128, 2), Stage(320, 2, f=1)),
+)
+"""The model that is shipped: small enough for a plain CPU."""
+
+PAPER = ModelConfig(
+    encoder=(Stage(96, 2, f=2), Stage(192, 4, f=4), Stage(384, 7, f=4)),
+    decoder=(Stage(96, 4, f=4), Stage(192, 4, f=4), Stage(320, 5, f=4)),
+)
+"""About the paper's published sizes: 15.2 M parameters in the encoder, 9.6 M in the decoder."""
+
+TINY = ModelConfig(
+    encoder=(Stage(16, 1), Stage(24, 1), Stage(32, 1, f=1)),
+    decoder=(Stage(16, 1), Stage(24, 1), Stage(32, 1, f=1)),
+    latents=32,
+    hyperlatents=8,
+    hyper_channels=16,
+    prior_channels=16,
+    context_channels=16,
+    scale_channels=(16, 12, 8),
+)
+"""For tests: every part is there, none of it costs time."""
+
+PRESETS = {"cpu": CPU, "paper": PAPER, "tiny": TINY}

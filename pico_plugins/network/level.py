@@ -1,0 +1,31 @@
+"""Quality level: one scalar in the bitstream conditions the whole codec through interpolated embeddings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def level_weights(level: Tensor, levels: int) -> Tensor:
+    """Linear interpolation weights (B, levels) of the two embeddings next to each ``level`` (B,) in [0, levels - 1]."""
+    nodes = torch.arange(levels, device=level.device, dtype=level.dtype)
+    return torch.relu(1.0 - (level[:, None] - nodes).abs())
+
+
+class ResolutionScale(nn.Module):
+    """The learned per-channel scale that ends a resolution's blocks, conditioned on the quality level.
+
+    With ``realism`` it is conditioned on the decoder's realism input in [0, 1] as well; at 0 that has no effect.
+    """
+
+    def __init__(self, channels: int, levels: int, realism: bool = False) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.ones(levels, channels))
+        self.realism = nn.Parameter(torch.zeros(channels)) if realism else None
+
+    def forward(self, x: Tensor, weights: Tensor, realism: Tensor | None = None) -> Tensor:
+        """``x`` (B, C, H, W), ``weights`` from :func:`level_weights`, ``realism`` (B,) or None."""
+        scale = weights @ self.table
+        if self.realism is not None and realism is not None:
+            scale = scale * (1.0 + realism[:, None] * self.realism)
+        return x * scale.to(x.dtype)[:, :, None, None]

@@ -1,0 +1,78 @@
+"""The whole codec as one module, as training sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .config import ModelConfig
+from .context import ContextModel, split_phases
+from .level import level_weights
+from .scale_decoder import ScaleDecoder, round_index, scale_of_index
+from .transforms import Decoder, Encoder, round_hyperlatents
+
+
+@dataclass
+class Coded:
+    """What one forward pass gives: reconstruction (B, 3, H, W), and bits (B,) spent on y and z."""
+
+    pixels: Tensor
+    y_bits: Tensor
+    z_bits: Tensor
+
+
+def gaussian_bits(symbols: Tensor, sigma: Tensor) -> Tensor:
+    """-log2 of the probability that a zero-mean Gaussian falls within half a step of ``symbols``."""
+    magnitude = symbols.abs()
+    upper = torch.special.erfc((magnitude - 0.5) / sigma * 0.70710678)
+    lower = torch.special.erfc((magnitude + 0.5) / sigma * 0.70710678)
+    return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
+
+
+def _round(x: Tensor) -> Tensor:
+    return x + (torch.round(x) - x).detach()
+
+
+class PicoModel(nn.Module):
+    """Encoder, entropy model and decoder with the straight-through quantization used in training."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.context = ContextModel(config)
+        self.scale_decoder = ScaleDecoder(config)
+        self.decoder = Decoder(config)
+        self.z_index = nn.Parameter(torch.full((config.hyperlatents,), 3.0))  # in units of 10 indices
+
+    def hyper_index(self) -> Tensor:
+        """Scale-table index (hyperlatents,) of each hyperlatent channel: frozen, it depends on no input."""
+        return round_index(self.z_index * 10.0)
+
+    def forward(self, pixels: Tensor, level: Tensor, realism: Tensor) -> Coded:
+        """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,) multiples of 1/32 in [0, levels - 1]; ``realism`` (B,) in [0, 1]."""
+        weights = level_weights(level, self.config.levels)
+        y, z = self.encoder(pixels, weights)
+        y, z = y.float(), z.float()
+
+        z_sigma = scale_of_index(self.hyper_index()).view(1, -1, 1, 1)
+        z_bits = gaussian_bits(z + torch.rand_like(z) - 0.5, z_sigma)
+        z_hat = z + (round_hyperlatents(z) - z).detach()
+
+        with torch.autocast("cpu", enabled=False):
+            index = self.scale_decoder(z_hat, weights)
+        coded = index > 0
+        y_phases, coded_phases = split_phases(y), split_phases(coded)
+
+        def reconstruct(phase: int, mu: Tensor, q: Tensor) -> Tensor:
+            mu, q = mu.float(), q.float()
+            return _round((y_phases[phase] - mu) / q) * coded_phases[phase] * q + mu
+
+        y_hat, mu, q = self.context(z_hat, weights, reconstruct)
+        residual = (y - mu.float()) / q.float()
+        y_bits = gaussian_bits(residual + torch.rand_like(residual) - 0.5, scale_of_index(index))
+
+        out = self.decoder(y_hat, weights, realism)
+        return Coded(out.float(), y_bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)))

@@ -1,0 +1,47 @@
+"""Work on tiles: several at once, in order, never more than a few in memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MAX_THREADS = 16
+
+
+def thread_count(threads: int | None) -> int:
+    """``threads``, or one for each CPU this process may use. Raises ``ValueError`` below 1."""
+    if threads is None:
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cpus, MAX_THREADS)
+    if threads < 1:
+        msg = f"threads must be at least 1, not {threads}"
+        raise ValueError(msg)
+    return threads
+
+
+def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """``map(work, items)`` on ``threads`` threads; results in order, at most ``threads + 1`` items under way.
+
+    A tile's entropy coding runs while another's networks do: the heavy parts all release Python's lock.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="pico") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,25 @@
+"""``quality`` 1 ... 100, as users know it, to the codec's level in 1/32."""
+
+from __future__ import annotations
+
+import numbers
+
+from .header import MAX_LEVEL
+
+
+def check_quality(quality: object) -> float:
+    """``quality`` as a float in [1, 100]. Raises ``ValueError`` for anything else (booleans and text included)."""
+    if isinstance(quality, bool) or not isinstance(quality, numbers.Real) or not 1 <= quality <= 100:
+        msg = f"quality must be a number from 1 (smallest) to 100 (best), not {quality!r}"
+        raise ValueError(msg)
+    return float(quality)
+
+
+def level_of_quality(quality: float) -> int:
+    """Level in 1/32: linear, so that equal steps of quality change the bits by about equal factors."""
+    return round((check_quality(quality) - 1) / 99 * MAX_LEVEL)
+
+
+def quality_of_level(level: int) -> float:
+    """Inverse of :func:`level_of_quality`, up to its rounding."""
+    return 1 + level / MAX_LEVEL * 99

@@ -1,0 +1,109 @@
+"""Tile geometry: how an image is cut into windows that are coded alone, and put together again.
+
+Along each axis, tile k is coded from the window [k*T, k*T + T + 2*m), cut off at the image's end: neighbouring windows
+overlap by 2*m pixels, and each tile keeps its window less the margin m on sides that have a neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # headers are read without NumPy
+    import numpy as np
+
+GRANULE = 64
+"""The networks' coarsest stride: windows are extended to multiples of it, repeating the last row and column."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: its number, the window it is coded from and the part of it that is kept, as (start, stop) spans."""
+
+    number: int
+    window_rows: Span
+    window_columns: Span
+    rows: Span
+    columns: Span
+
+    @property
+    def coded_shape(self) -> tuple[int, int]:
+        """Height and width of the window, rounded up to the granule."""
+        height = self.window_rows[1] - self.window_rows[0]
+        width = self.window_columns[1] - self.window_columns[0]
+        return -(-height // GRANULE) * GRANULE, -(-width // GRANULE) * GRANULE
+
+    def gather(self, pixels: np.ndarray) -> np.ndarray:
+        """The window of ``pixels`` (H, W, 3), its edges repeated up to :attr:`coded_shape`; contiguous."""
+        import numpy as np
+
+        (top, bottom), (left, right) = self.window_rows, self.window_columns
+        window = np.asarray(pixels[top:bottom, left:right])
+        height, width = self.coded_shape
+        extra = ((0, height - window.shape[0]), (0, width - window.shape[1]), (0, 0))
+        return np.pad(window, extra, mode="edge") if any(map(any, extra)) else np.ascontiguousarray(window)
+
+    def kept(self, window: np.ndarray) -> np.ndarray:
+        """The part of a decoded ``window`` that belongs to the image."""
+        top, left = self.window_rows[0], self.window_columns[0]
+        return window[self.rows[0] - top : self.rows[1] - top, self.columns[0] - left : self.columns[1] - left]
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The windows along one axis. Computed one by one: a header may declare any number of them."""
+
+    length: int
+    tile: int
+    margin: int
+
+    def __len__(self) -> int:
+        return max(1, -(-(self.length - 2 * self.margin) // self.tile))
+
+    def spans(self, k: int) -> tuple[Span, Span]:
+        """Window and kept part of tile ``k``."""
+        start = k * self.tile
+        stop = min(start + self.tile + 2 * self.margin, self.length)
+        last = k + 1 == len(self)
+        return (start, stop), (start + self.margin if k else 0, self.length if last else stop - self.margin)
+
+    def meeting(self, start: int, stop: int) -> range:
+        """The tiles whose kept part meets [start, stop)."""
+        first = max(0, (start - self.margin) // self.tile)
+        last = max(0, (stop - 1 - self.margin) // self.tile)
+        return range(min(first, len(self) - 1), min(last, len(self) - 1) + 1)
+
+
+class TileGrid:
+    """All tiles of an image, row by row."""
+
+    def __init__(self, width: int, height: int, tile: int, margin: int) -> None:
+        self._down, self._across = _Axis(height, tile, margin), _Axis(width, tile, margin)
+
+    def __len__(self) -> int:
+        return len(self._down) * len(self._across)
+
+    def __getitem__(self, number: int) -> Tile:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return self._at(*divmod(number, len(self._across)))
+
+    def _at(self, row: int, column: int) -> Tile:
+        (window_rows, rows), (window_columns, columns) = self._down.spans(row), self._across.spans(column)
+        return Tile(row * len(self._across) + column, window_rows, window_columns, rows, columns)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return (self[number] for number in range(len(self)))
+
+    def bands(self) -> Iterator[list[Tile]]:
+        """The tiles of one row of tiles after the other."""
+        for row in range(len(self._down)):
+            yield [self._at(row, column) for column in range(len(self._across))]
+
+    def covering(self, left: int, top: int, right: int, bottom: int) -> list[Tile]:
+        """The tiles whose kept part meets the box."""
+        columns = self._across.meeting(left, right)
+        return [self._at(row, column) for row in self._down.meeting(top, bottom) for column in columns]

@@ -1,0 +1,138 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..network import PRESETS, PicoModel
+from .checkpoint import WeightAverage, load_model, load_state, save_state, save_weights
+from .data import Crops, load_images, stream
+from .klt import initialise
+from .loss import rate_distortion
+
+
+@dataclass
+class Options:
+    """One run. ``minutes`` is its whole length over all resumes: the learning rate decays to zero at its end."""
+
+    data: list[Path]
+    out: Path
+    preset: str = "cpu"
+    start: Path | None = None  # weights to start from instead of the KLT
+    minutes: float = 60.0
+    max_steps: int | None = None
+    batch: int = 8
+    crop: int = 256
+    rate: float = 5e-4
+    decay_from: float = 0.5  # the part of the run after which the learning rate falls
+    clip: float = 5.0
+    seed: int = 0
+    threads: int = 2
+    save_every: float = 300.0  # seconds
+
+
+def learning_rate(peak: float, step: int, progress: float, decay_from: float) -> float:
+    """Linear warm-up over 200 steps, constant, then a cosine to (almost) zero from ``decay_from`` to the end."""
+    warm = min(1.0, (step + 1) / 200)
+    late = min(1.0, max(0.0, (progress - decay_from) / (1.0 - decay_from)))
+    return peak * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * late)))
+
+
+def _to_tensor(batch: np.ndarray) -> torch.Tensor:
+    pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def train(options: Options) -> Path:
+    """Train, or resume a run found in ``options.out``. Returns the path of the averaged weights.
+
+    Writes ``state.pt`` (to resume), ``ema.safetensors`` (fp16, averaged) and ``log.jsonl`` into ``options.out``.
+    """
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    state_path, weights_path = options.out / "state.pt", options.out / "ema.safetensors"
+    state = load_state(state_path) if state_path.exists() else None
+    step = state["step"] if state else 0
+    seconds = state["seconds"] if state else 0.0
+
+    crops = Crops(load_images(options.data, options.crop), options.crop, options.seed + step)
+    if options.start and not state:
+        model = load_model(options.start)
+    else:
+        model = PicoModel(PRESETS[options.preset])
+        if not state:
+            initialise(model, _to_tensor(crops.batch(48)))
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98))
+    average = WeightAverage(model)
+    if state:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.shadow = state["average"]
+
+    config, levels = model.config, model.config.levels
+    batches = stream(crops, options.batch)
+    log = (options.out / "log.jsonl").open("a")
+    sums, count, skipped = np.zeros(3), 0, 0
+    last, saved = time.monotonic(), time.monotonic()
+
+    def save() -> None:
+        save_state(
+            state_path,
+            step=step,
+            seconds=seconds,
+            model=model.state_dict(),
+            optimizer=optimizer.state_dict(),
+            average=average.shadow,
+        )
+        facts = {"crops": str(step * options.batch), "minutes": f"{seconds / 60:.1f}"}
+        save_weights(weights_path, average.shadow, config, **facts)
+
+    while seconds < options.minutes * 60 and (options.max_steps is None or step < options.max_steps):
+        progress = seconds / (options.minutes * 60)
+        if options.max_steps is not None:
+            progress = max(progress, step / options.max_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(options.rate, step, progress, options.decay_from)
+
+        pixels = _to_tensor(next(batches))
+        level = torch.randint(0, (levels - 1) * 32 + 1, (options.batch,)).float() / 32
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            coded = model(pixels, level, torch.zeros(options.batch))
+        loss, bpp, mse = rate_distortion(coded, pixels, level, levels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+            average.update(model, step)
+        else:
+            skipped += 1
+        step += 1
+
+        now = time.monotonic()
+        seconds += min(now - last, 30.0)  # a paused process does not use up the run's time
+        last = now
+        sums += (loss.item(), bpp.mean().item(), mse.mean().item())
+        count += 1
+        if step % 100 == 0:
+            loss_mean, bpp_mean, mse_mean = (sums / count).round(6).tolist()
+            line = dict(step=step, minutes=round(seconds / 60, 2), lr=optimizer.param_groups[0]["lr"])
+            line |= dict(loss=loss_mean, bpp=bpp_mean, mse=mse_mean, norm=round(norm.item(), 3), skipped=skipped)
+            print(json.dumps(line), file=log, flush=True)
+            sums, count = np.zeros(3), 0
+        if now - saved > options.save_every:
+            save()
+            saved = time.monotonic()
+            last = saved
+    save()
+    log.close()
+    return weights_path

@@ -1,0 +1,55 @@
+"""The weights that are shipped, one folder for each model: ``<id>/`` with a manifest that names every file's SHA-256.
+
+The id is the first 8 bytes of the manifest's ``decoder`` hash, in hex: a file records which model it was written with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import UnsupportedError
+
+FOLDER = Path(__file__).parent
+DEFAULT = (FOLDER / "default").read_text().strip() if (FOLDER / "default").exists() else ""
+"""The id of the model that new files are written with."""
+
+# What a decoder needs and therefore what defines the model: the encoder's network may improve under the same id.
+DECODER_FILES = ("entropy.safetensors", "context.onnx", "synthesis.onnx")
+ENCODER_FILES = ("analysis.onnx",)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def model_id(hashes: dict[str, str]) -> str:
+    """The id that belongs to the files' hashes: 16 hex digits."""
+    joined = "".join(hashes[name] for name in DECODER_FILES)
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def model_folder(name: str) -> Path:
+    """The folder of model ``name``, every file in it checked against its hash.
+
+    Raises :class:`UnsupportedError` if it is not installed, ``ValueError`` if a file has changed.
+    """
+    folder = FOLDER / name
+    manifest = folder / "manifest.json"
+    if len(name) != 16 or not manifest.exists():
+        have = ", ".join(sorted(path.parent.name for path in FOLDER.glob("*/manifest.json")))
+        msg = f"PICO file needs model {name}, which this version does not have (it has {have or 'none'})"
+        raise UnsupportedError(msg)
+    hashes = json.loads(manifest.read_text())["sha256"]
+    for file, expected in hashes.items():
+        if file_hash(folder / file) != expected:
+            msg = f"weights of model {name}: {file} differs from its recorded SHA-256"
+            raise ValueError(msg)
+    if model_id(hashes) != name:
+        msg = f"weights of model {name}: the manifest's hashes belong to another model"
+        raise ValueError(msg)
+    return folder

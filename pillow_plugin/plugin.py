@@ -1,0 +1,108 @@
+"""Pillow's side of reading: a lazily loaded ImageFile, and registration."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import Image, ImageFile
+
+from pico_plugins.container import MAGIC
+from pico_plugins.errors import PicoError, UnsupportedError
+from pico_plugins.header import read_head
+from pico_plugins.quality import quality_of_level
+
+from .options import OPTIONS
+from .saving import save_driver
+
+_MODES = {(1, False): "L", (3, False): "RGB", (1, True): "RGBA", (3, True): "RGBA"}
+
+
+def accept(prefix: bytes) -> bool:
+    """Whether a file that starts with ``prefix`` (16 bytes) is ours."""
+    return prefix.startswith(MAGIC)
+
+
+class PicoImageFile(ImageFile.ImageFile):
+    """A .pico file. Opening reads the header and metadata; pixels are decoded on first use."""
+
+    format = "PICO"
+    format_description = "PICO learned image"
+
+    def _open(self) -> None:
+        self._begin = self.fp.tell()
+        try:
+            header, _ = read_head(self.fp)
+        except PicoError as error:
+            # SyntaxError is Pillow's way to say "not mine": Image.open then raises UnidentifiedImageError, which
+            # does not tell why. A file that only needs a newer reader deserves better.
+            if isinstance(error, UnsupportedError):
+                warnings.warn(str(error), stacklevel=2)
+            raise SyntaxError(str(error)) from error
+        self._size = header.width, header.height
+        self._mode = _MODES[header.channels, header.alpha]
+        metadata = header.metadata
+        self.info.update(metadata.text)
+        for name in ("exif", "icc_profile", "xmp"):
+            if value := getattr(metadata, name):
+                self.info[name] = value
+        self.info["pico"] = {
+            "version": header.version,
+            "model": header.model.hex(),
+            "quality": round(quality_of_level(header.level)),
+            "level": header.level / 32,
+            "realism": header.realism,
+            "tile": header.tile,
+        }
+        self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
+        self._coded = True
+
+    def load_seek(self, pos: int) -> None:
+        """Nothing to seek: the pixels are in memory. That this exists tells Pillow not to map or feed the file."""
+
+    def load(self):
+        """Decode. Raises ``OSError`` for damaged or truncated data.
+
+        Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead.
+        """
+        if self.tile and self._coded:
+            from pico_plugins.decoder import decode
+
+            self.fp.seek(self._begin)
+            try:
+                pixels = decode(
+                    self.fp,
+                    realism=OPTIONS.realism,
+                    threads=OPTIONS.threads,
+                    backend=OPTIONS.backend,
+                    max_pixels=self.width * self.height,  # Pillow's own limit has been applied
+                    damaged=[] if ImageFile.LOAD_TRUNCATED_IMAGES else None,
+                )
+            except PicoError as error:
+                raise OSError(str(error)) from error
+            if self._exclusive_fp:
+                self.fp.close()
+            self.fp = io.BytesIO(pixels)
+            self._coded = False
+        return super().load()
+
+    def verify(self) -> None:
+        """Check every checksum without decoding. Raises ``OSError`` if one differs or data is missing."""
+        from pico_plugins.decoder import check_file
+
+        if self.tile and self._coded:
+            self.fp.seek(self._begin)
+            try:
+                check_file(self.fp)
+            except PicoError as error:
+                raise OSError(str(error)) from error
+        super().verify()
+
+
+def register_pico_opener(**options: object) -> None:
+    """Make Pillow open and save .pico files. May be called again, with options of :class:`pillow_plugin.Options`."""
+    OPTIONS.update(**options)
+    Image.register_open(PicoImageFile.format, PicoImageFile, accept)
+    Image.register_save(PicoImageFile.format, save_driver)
+    Image.register_extension(PicoImageFile.format, ".pico")
+    Image.register_mime(PicoImageFile.format, "image/x-pico")
