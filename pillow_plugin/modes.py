@@ -26,6 +26,8 @@ def to_codec_mode(image: Image.Image) -> Image.Image:
         raise OSError(msg)
     if image.mode == "RGBA":
         return image
+    if image.mode == "La":
+        image = image.convert("LA")  # Pillow converts premultiplied gray to nothing else
     if image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB"):

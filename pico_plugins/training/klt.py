@@ -44,8 +44,11 @@ def initialise(model: PicoModel, pixels: Tensor) -> None:
     encoder, decoder, config = model.encoder, model.decoder, model.config
     weights = level_weights(torch.zeros(pixels.shape[0]), config.levels)
 
-    _set(encoder.stem.conv, torch.eye(48))
-    _set(decoder.head.conv, torch.eye(48))
+    bands = haar(haar(pixels - 0.5))
+    width = min(encoder.stem.conv.weight.shape[0], decoder.head.conv.weight.shape[1])
+    basis = torch.eye(48) if width >= 48 else principal_components(bands, width)
+    _set(encoder.stem.conv, basis)
+    _set(decoder.head.conv, basis.t())
     x = encoder.quarter(encoder.stem(pixels - 0.5), weights)
 
     for down, stage, up in (

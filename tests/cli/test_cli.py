@@ -1,0 +1,131 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import pico_plugins
+from pico_plugins.cli import main
+from tests.conftest import psnr
+
+
+def pico(*arguments: object):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def pictures(tmp_path, patch):
+    exif = Image.Exif()
+    exif[0x010E] = "a cup"
+    Image.fromarray(patch).save(tmp_path / "one.jpg", quality=95, exif=exif)
+    Image.fromarray(patch[:, ::-1]).save(tmp_path / "two.png")
+    return tmp_path
+
+
+def test_encode_and_decode_beside_the_sources(pictures, patch):
+    result = pico("encode", pictures / "two.png", "-q", 90)
+    assert result.exit_code == 0, result.output
+    assert "bits per pixel" in result.output
+    result = pico("decode", pictures / "two.pico", "-o", pictures / "back.webp")
+    assert result.exit_code == 0, result.output
+    assert psnr(np.asarray(Image.open(pictures / "back.webp").convert("RGB")), patch[:, ::-1]) > 25
+
+
+def test_many_files_into_a_folder_keep_metadata(pictures):
+    out = pictures / "out"
+    assert pico("encode", pictures / "one.jpg", pictures / "two.png", "-o", out).exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["one.pico", "two.pico"]
+    assert pico("decode", *out.iterdir(), "-o", pictures / "back", "--to", "png").exit_code == 0
+    assert Image.open(pictures / "back" / "one.png").getexif()[0x010E] == "a cup"
+    assert pico("encode", pictures / "one.jpg", "--strip", "-f", "-o", out).exit_code == 0
+    assert pico_plugins.read_header(out / "one.pico").metadata.exif is None
+
+
+def test_nothing_is_replaced_unasked(pictures):
+    (pictures / "two.pico").write_bytes(b"mine")
+    result = pico("encode", pictures / "two.png")
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert (pictures / "two.pico").read_bytes() == b"mine"
+    assert pico("encode", pictures / "two.png", "--force").exit_code == 0
+
+
+def test_one_bad_file_does_not_stop_the_others(pictures):
+    (pictures / "bad.png").write_bytes(b"no image")
+    result = pico("encode", pictures / "bad.png", pictures / "two.png")
+    assert result.exit_code == 1
+    assert "bad.png" in result.stderr
+    assert (pictures / "two.pico").exists()
+    assert not (pictures / "bad.pico").exists()
+
+
+def test_wrong_usage(pictures):
+    assert pico("encode").exit_code == 2
+    assert pico("encode", pictures / "two.png", "-q", 0).exit_code == 2
+    assert pico("encode", pictures / "missing.png").exit_code == 2
+    assert pico("encode", pictures / "one.jpg", pictures / "two.png", "-o", pictures / "one.jpg").exit_code == 2
+    pico("encode", pictures / "two.png")
+    result = pico("decode", pictures / "two.pico", "--to", "xyz")
+    assert result.exit_code == 1
+    assert "cannot write .xyz" in result.stderr
+
+
+def test_info(pictures, tmp_path):
+    pico("encode", pictures / "one.jpg", "-q", 42)
+    result = pico("info", pictures / "one.pico", "--json")
+    facts = json.loads(result.output)
+    assert (facts["width"], facts["height"], facts["quality"], facts["tiles"]) == (90, 75, 42, 1)
+    assert facts["exif_bytes"] > 0
+    assert "bits per pixel" in pico("info", pictures / "one.pico").output
+    assert pico("info", pictures / "one.jpg").exit_code == 1
+
+
+def test_demo(tmp_path):
+    result = pico("demo", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "PICO" in result.output
+    assert "JPEG" in result.output
+    original = np.asarray(Image.open(pico_plugins.cli.__path__[0] + "/../demo/coffee.png"))
+    assert psnr(np.asarray(Image.open(tmp_path / "coffee-pico.png")), original) > 25
+    assert pico_plugins.read_header(tmp_path / "coffee.pico").width == 600
+
+
+def test_help_and_version_name_the_commands():
+    result = pico("--help")
+    for name in ("encode", "decode", "info", "demo", "bench"):
+        assert name in result.output
+    assert pico_plugins.__version__ in pico("--version").output
+
+
+def test_bench_writes_table_plot_and_rates(tmp_path, photo):
+    pytest.importorskip("bjontegaard")
+    Image.fromarray(photo[:192, :192]).save(tmp_path / "a.png")
+    out = tmp_path / "bench"
+    arguments = ("bench", tmp_path / "a.png", "--against", "jpeg", "--metrics", "psnr", "--metrics", "ms-ssim", "-o", out)
+    first = pico(*arguments)
+    assert first.exit_code == 0, first.output
+    assert "BD-rate of pico against jpeg" in first.output
+    rows = list(csv.DictReader((out / "results.csv").open()))
+    assert {row["codec"] for row in rows} == {"pico", "jpeg"}
+    for row in rows[:3]:
+        assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 192**2)
+    assert Image.open(out / "curves.png").width > 500
+    before = (out / "cache.jsonl").read_text()
+    assert pico(*arguments).output == first.output
+    assert (out / "cache.jsonl").read_text() == before
+
+
+def test_bd_rate_of_known_curves():
+    bjontegaard = pytest.importorskip("bjontegaard")
+    assert bjontegaard
+    from pico_plugins.evaluation.bd_rate import bd_rate
+
+    anchor = [(rate, 30 + 6 * np.log2(rate)) for rate in (0.1, 0.2, 0.4, 0.8, 1.6)]
+    half = [(rate / 2, value) for rate, value in anchor]
+    assert bd_rate(anchor, half, 0.1, 1.6) == pytest.approx(-50, abs=1e-3)
+    assert bd_rate(half, anchor, 0.1, 1.6) == pytest.approx(100, abs=1e-3)
+    assert bd_rate(anchor, anchor, 0.2, 1.0) == pytest.approx(0, abs=1e-6)
+    far = [(rate, value + 100) for rate, value in anchor]
+    assert np.isnan(bd_rate(anchor, far, 0.1, 1.6))

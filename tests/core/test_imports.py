@@ -1,0 +1,52 @@
+"""What importing and opening may cost: checked in fresh interpreters."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "onnxruntime", "constriction", "matplotlib", "napari", "imageio")
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("module", ["pico_plugins", "pillow_plugin"])
+def test_importing_loads_nothing_heavy(module):
+    loaded = run(f"import sys, {module}; print(*sys.modules)").split()
+    assert not {"numpy", *HEAVY} & set(loaded)
+
+
+def test_opening_with_pillow_loads_nothing_heavy(tmp_path, patch_file):
+    path = tmp_path / "a.pico"
+    path.write_bytes(patch_file)
+    code = f"import sys, pillow_plugin; from PIL import Image; Image.open({str(path)!r}).info; print(*sys.modules)"
+    assert not set(HEAVY) & set(run(code).split())
+
+
+def test_coding_never_imports_torch(tmp_path):
+    code = (
+        "import sys, numpy, pico_plugins as p; p.decode(p.encode(numpy.zeros((9, 9, 3), 'uint8'))); print(*sys.modules)"
+    )
+    assert "torch" not in run(code).split()
+
+
+def test_the_core_registers_nothing():
+    assert run("import pico_plugins; from PIL import Image; print('.pico' in Image.registered_extensions())") == "False\n"
+
+
+def test_without_constriction_the_same_bytes_are_written(tmp_path, patch_file):
+    """The plain Python coder takes over, in both directions."""
+    path = tmp_path / "a.pico"
+    path.write_bytes(patch_file)
+    code = f"""
+import os; os.environ["PICO_ENTROPY_CODER"] = "python"
+import sys, pathlib, numpy, pico_plugins as p
+from PIL import Image
+from tests.conftest import PHOTO
+data = pathlib.Path({str(path)!r}).read_bytes()
+patch = numpy.asarray(Image.open(PHOTO))[150:225, 200:290]
+print(p.encode(patch, 60) == data, p.decode(data).shape, "constriction" in sys.modules)
+"""
+    assert run(code) == "True (75, 90, 3) False\n"

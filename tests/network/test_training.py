@@ -1,0 +1,107 @@
+"""The training code works: a few steps on a few generated images. Nobody learns anything here."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from pico_plugins.network import CPU, PicoModel
+from pico_plugins.network.level import level_weights
+from pico_plugins.training.checkpoint import load_model
+from pico_plugins.training.data import Crops, load_images
+from pico_plugins.training.klt import initialise, principal_components
+from pico_plugins.training.loss import level_lambda, rate_distortion
+from pico_plugins.training.run import learning_rate
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, photo):
+    folder = tmp_path_factory.mktemp("data")
+    for i, (top, left) in enumerate(((0, 0), (150, 200), (200, 330))):
+        Image.fromarray(photo[top : top + 200, left : left + 260]).save(folder / f"{i}.png")
+    Image.new("RGB", (30, 30)).save(folder / "too_small.png")
+    return folder
+
+
+def train(data, out, steps: int) -> list[dict]:
+    command = [sys.executable, "-m", "pico_plugins.training", str(data), "--out", str(out), "--preset", "tiny"]
+    subprocess.run([*command, "--crop", "64", "--batch", "4", "--max-steps", str(steps)], check=True)
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_train_then_resume_then_export(data, tmp_path):
+    log = train(data, tmp_path, 100)
+    assert [line["step"] for line in log] == [100]
+    before = load_model(tmp_path / "ema.safetensors").state_dict()
+    log = train(data, tmp_path, 200)
+    assert [line["step"] for line in log] == [100, 200]
+    assert log[1]["loss"] < log[0]["loss"]
+    assert log[1]["skipped"] == 0
+    after = load_model(tmp_path / "ema.safetensors").state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+    models = tmp_path / "models"
+    models.mkdir()
+    checkpoint = str(tmp_path / "ema.safetensors")
+    subprocess.run([sys.executable, "-m", "pico_plugins.export", checkpoint, "--into", str(models)], check=True)
+    name = (models / "default").read_text().strip()
+    assert json.loads((models / name / "manifest.json").read_text())["training"]["crops"] == "800"
+
+
+def test_klt_start_is_already_a_codec(data):
+    """Before any training the transforms already reconstruct; random ones would not reach 5 dB."""
+    crops = Crops(load_images([data], 64), 64, 0)
+    pixels = torch.from_numpy(crops.batch(16)).permute(0, 3, 1, 2).float() / 255
+    model = PicoModel(CPU).eval()
+    torch.manual_seed(0)
+    initialise(model, pixels)
+    with torch.no_grad():
+        weights = level_weights(torch.full((16,), 7.0), 8)
+        y, _ = model.encoder(pixels, weights)
+        error = (model.decoder(y, weights, torch.zeros(16)) - pixels).square().mean()
+    assert -10 * torch.log10(error) > 24
+
+
+def test_principal_components_are_orthonormal_and_sorted():
+    features = torch.randn(4, 6, 8, 8) * torch.tensor([5.0, 1, 2, 4, 3, 0.1]).view(1, 6, 1, 1)
+    basis = principal_components(features, 3)
+    assert torch.allclose(basis @ basis.t(), torch.eye(3), atol=1e-5)
+    assert basis.abs().argmax(1).tolist() == [0, 3, 4]
+
+
+def test_crops(data):
+    images = load_images([data], 64)
+    assert len(images) == 3
+    batch = Crops(images, 64, 5).batch(10)
+    assert batch.shape == (10, 64, 64, 3)
+    assert batch.dtype == np.uint8
+    assert np.array_equal(batch, Crops(images, 64, 5).batch(10))
+    with pytest.raises(ValueError, match="no image"):
+        load_images([data], 5000)
+
+
+def test_loss_weighs_levels():
+    level = torch.tensor([0.0, 7.0])
+    low, high = level_lambda(level, 8).tolist()
+    assert (low, high) == pytest.approx((0.0005, 0.1))
+    from pico_plugins.network import Coded
+
+    pixels = torch.zeros(2, 3, 64, 64)
+    coded = Coded(pixels + 0.1, torch.full((2,), 4096.0), torch.zeros(2))
+    loss, bpp, mse = rate_distortion(coded, pixels, level, 8)
+    assert bpp.tolist() == [1, 1]
+    assert mse.tolist() == pytest.approx([0.01, 0.01])
+    expected = np.mean([(1 + weight * 255**2 * 0.01) / weight**0.5 for weight in (low, high)])
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_learning_rate_warms_up_and_decays():
+    assert learning_rate(1.0, 0, 0.0, 0.5) == pytest.approx(1 / 200)
+    assert learning_rate(1.0, 500, 0.4, 0.5) == 1
+    assert learning_rate(1.0, 500, 0.75, 0.5) == pytest.approx(0.505)
+    assert learning_rate(1.0, 500, 1.0, 0.5) == pytest.approx(0.01)

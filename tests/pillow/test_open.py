@@ -1,0 +1,193 @@
+"""Reading .pico through Pillow: what pillow-heif's and Pillow's own format tests check."""
+
+import copy
+import io
+import pickle
+import time
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+import pico_plugins
+import pillow_plugin
+
+
+@pytest.fixture
+def path(tmp_path, patch_file):
+    path = tmp_path / "patch.pico"
+    path.write_bytes(patch_file)
+    return path
+
+
+def test_path_string_bytesio_and_file(path, patch_file):
+    expected = pico_plugins.decode(patch_file)
+    with path.open("rb") as file:
+        for source in (path, str(path), io.BytesIO(patch_file), file):
+            with Image.open(source) as image:
+                assert (image.format, image.mode, image.size) == ("PICO", "RGB", (90, 75))
+                assert np.array_equal(np.asarray(image), expected)
+
+
+def test_open_is_lazy_and_fast(tmp_path, photo, patch_file):
+    """A 12-megapixel file, header read in under 5 ms."""
+    big = np.tile(photo, (8, 8, 1))[:2848, :4288]
+    path = tmp_path / "big.pico"
+    pico_plugins.encode_file(path, big, 5)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        with Image.open(path) as image:
+            assert image.size == (4288, 2848)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.005
+
+
+def test_nothing_is_decoded_before_it_is_needed(path, monkeypatch):
+    calls = []
+    real = pico_plugins.decode
+    monkeypatch.setattr("pico_plugins.decoder.decode", lambda *a, **k: calls.append(1) or real(*a, **k))
+    image = Image.open(path)
+    assert image.info["pico"]["quality"] == 60
+    assert not calls
+    image.load()
+    image.load()
+    assert calls == [1]
+
+
+def test_file_is_closed_after_load_and_without_warning(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        image = Image.open(path)
+        file = image.fp
+        image.load()
+        assert file.closed
+        assert image.fp is None
+        del image
+
+
+def test_info(tmp_path, tiled_file):
+    image = Image.open(io.BytesIO(tiled_file))
+    assert image.info["exif"] == b"II*\0\x08\0\0\0\0\0"
+    assert image.info["xmp"] == b"<x/>"
+    assert image.info["Title"] == "Café"
+    assert "icc_profile" not in image.info
+    assert image.info["pico"]["tile"] == 80
+    assert image.get_format_mimetype() == "image/x-pico"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PICO\r\n\x1a", b"\x89PICO\r\n\x1a" + bytes(50)])
+def test_broken_headers_are_unidentified(data):
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(data))
+
+
+def test_every_truncation_gives_the_documented_errors(patch_file):
+    for length in range(0, len(patch_file), 7):
+        try:
+            image = Image.open(io.BytesIO(patch_file[:length]))
+        except UnidentifiedImageError:
+            continue
+        with pytest.raises(OSError, match="truncated"):
+            image.load()
+
+
+def test_newer_versions_say_so(patch_file):
+    broken = bytearray(patch_file)
+    broken[16] = 9  # the version; the checksum is mended below
+    import zlib
+
+    broken[41:45] = zlib.crc32(broken[8:41]).to_bytes(4, "little")
+    with pytest.warns(UserWarning, match="version 9"), pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(broken))
+
+
+def test_truncated_file(tiled_file, monkeypatch):
+    short = tiled_file[:-400]
+    with pytest.raises(OSError, match=r"image file is truncated \(400 bytes missing\)"):
+        Image.open(io.BytesIO(short)).load()
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    image = Image.open(io.BytesIO(short))
+    shown, whole = np.asarray(image), pico_plugins.decode(tiled_file)
+    assert np.array_equal(shown[:84, :84], whole[:84, :84])
+    assert (shown[100:, 200:] == 128).all()
+
+
+def test_damage_in_the_pixels_is_an_oserror(patch_file):
+    broken = bytearray(patch_file)
+    broken[-10] ^= 1
+    with pytest.raises(OSError, match="tile 0"):
+        Image.open(io.BytesIO(broken)).load()
+
+
+def test_verify(patch_file):
+    Image.open(io.BytesIO(patch_file)).verify()
+    for at in (-10, -1):
+        broken = bytearray(patch_file)
+        broken[at] ^= 1
+        with pytest.raises(OSError, match="checksum"):
+            Image.open(io.BytesIO(broken)).verify()
+
+
+def test_copy_pickle_and_parser(path, patch_file):
+    expected = np.asarray(Image.open(path))
+    image = Image.open(path)
+    assert np.array_equal(np.asarray(image.copy()), expected)
+    assert np.array_equal(np.asarray(copy.deepcopy(Image.open(path).copy())), expected)
+    assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(Image.open(path)))), expected)
+    parser = ImageFile.Parser()
+    for start in range(0, len(patch_file), 500):
+        parser.feed(patch_file[start : start + 500])
+    assert np.array_equal(np.asarray(parser.close()), expected)
+
+
+def test_thumbnail_crop_and_convert(path):
+    image = Image.open(path)
+    image.thumbnail((20, 20))
+    assert image.size == (20, 17)
+    assert Image.open(path).convert("L").mode == "L"
+    assert Image.open(path).crop((5, 5, 9, 9)).size == (4, 4)
+
+
+def test_formats_argument_and_foreign_files(path, tmp_path):
+    assert Image.open(path, formats=["PICO"]).format == "PICO"
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(path, formats=["PNG"])
+    png = tmp_path / "a.pico"  # the name does not matter, the bytes do
+    Image.new("RGB", (4, 4)).save(png, "PNG")
+    assert Image.open(png).format == "PNG"
+
+
+def test_bomb_check(patch_file, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90 * 75 - 1)
+    with pytest.warns(Image.DecompressionBombWarning):
+        Image.open(io.BytesIO(patch_file))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(io.BytesIO(patch_file))
+
+
+def test_registration_is_idempotent_and_takes_options():
+    before = dict(Image.OPEN)
+    pillow_plugin.register_pico_opener()
+    pillow_plugin.register_pico_opener(quality=75)
+    assert Image.ID.count("PICO") == 1
+    assert dict(Image.OPEN) == before
+    with pytest.raises(TypeError, match="unknown option 'speed'"):
+        pillow_plugin.register_pico_opener(speed=3)
+
+
+def test_default_quality_can_be_set(patch):
+    def size():
+        out = io.BytesIO()
+        Image.fromarray(patch).save(out, "PICO")
+        return len(out.getvalue())
+
+    normal = size()
+    pillow_plugin.register_pico_opener(quality=10)
+    try:
+        assert size() < normal
+    finally:
+        pillow_plugin.register_pico_opener(quality=75)
+    assert size() == normal
