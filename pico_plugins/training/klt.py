@@ -22,9 +22,9 @@ from .loss import level_lambda
 
 
 def _set(conv: ConvScale, matrix: Tensor) -> None:
-    """Put ``matrix`` (out, in) into the centre tap, as far as the shapes reach; the rest becomes small noise."""
+    """Put ``matrix`` (out, in) into the centre tap, as far as the shapes reach; with small noise around it."""
     with torch.no_grad():
-        noise = 0.02 / math.sqrt(conv.weight[0].numel())
+        noise = 0.02 / math.sqrt(conv.weight[0].numel()) * float(matrix.abs().max())
         nn.init.normal_(conv.weight, std=noise)
         rows, columns = min(conv.weight.shape[0], matrix.shape[0]), min(conv.weight.shape[1], matrix.shape[1])
         centre = conv.weight.shape[-1] // 2
