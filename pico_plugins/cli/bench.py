@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,6 +15,27 @@ _METRICS = ("psnr", "ms-ssim")
 _IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 
 
+class _ListOptions(click.Command):
+    """Lets ``--against jpeg webp`` stand for ``--against jpeg --against webp``."""
+
+    choices = {"--against": _CODECS, "--metrics": _METRICS}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option, given = None, 0
+        for arg in args:
+            if arg in self.choices:
+                option, given = arg, 0
+            elif option and arg in self.choices[option]:
+                if given:
+                    spread.append(option)
+                given += 1
+            else:
+                option = None
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
 def _images(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
@@ -20,12 +43,26 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-@click.command("bench")
+@contextmanager
+def _bar():
+    with click.progressbar(length=1, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield progress
+
+
+@click.command("bench", cls=_ListOptions)
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--against", multiple=True, type=click.Choice(_CODECS), help="Codec to compare with; may be repeated. [default: all]")
-@click.option("--metrics", multiple=True, type=click.Choice(_METRICS), help="May be repeated. [default: all]")
+@click.option("--against", multiple=True, type=click.Choice(_CODECS), help="One or more codecs. [default: all]")
+@click.option("--metrics", multiple=True, type=click.Choice(_METRICS), help="One or more metrics. [default: all]")
 @click.option("--low", default=0.2, show_default=True, help="BD-rates are taken from this many bits per pixel ...")
 @click.option("--high", default=1.0, show_default=True, help="... to this many.")
+@click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
+@click.option("--quality", default=75, show_default=True, help="Of pico, with --speed.")
+@click.option("--rounds", default=5, show_default=True, help="With --speed.")
 @click.option("-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
 def command(
     images: tuple[Path, ...],
@@ -33,6 +70,9 @@ def command(
     metrics: tuple[str, ...],
     low: float,
     high: float,
+    speed: bool,
+    quality: int,
+    rounds: int,
     output: Path,
 ) -> None:
     """Measure rate and distortion on IMAGES (files or folders).
@@ -40,22 +80,27 @@ def command(
     Writes results.csv, curves.png and BD-rates (also printed) to --output. Measurements are kept in cache.jsonl there and
     reused. BD-rate is taken between the curves of mean bits per pixel and mean metric over all images.
     """
+    from ..evaluation.peers import PEERS
+
+    peers = [PEERS[name]() for name in ("pico", *(against or _CODECS))]
+    for peer in peers:
+        click.echo(peer.describe())
+    if speed:
+        with _bar() as progress:
+            for path in _images(images):
+                _print_speed(path, peers, quality, rounds, progress)
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    with _bar() as progress:
+        _rate_distortion(_images(images), peers, metrics or _METRICS, low, high, output, progress)
+
+
+def _rate_distortion(images, peers, metrics, low: float, high: float, output: Path, progress: Callable) -> None:
     from ..evaluation.bd_rate import bd_rate
     from ..evaluation.bench import Cache, mean_curves, measure
-    from ..evaluation.peers import PEERS
     from ..evaluation.plot import plot_curves
 
-    metrics = metrics or _METRICS
-    peers = [PEERS[name]() for name in ("pico", *(against or _CODECS))]
-    output.mkdir(parents=True, exist_ok=True)
-    with click.progressbar(length=1, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        rows = measure(_images(images), peers, list(metrics), Cache(output / "cache.jsonl"), progress)
-
+    rows = measure(images, peers, list(metrics), Cache(output / "cache.jsonl"), progress)
     with (output / "results.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -63,13 +108,30 @@ def command(
     curves = {metric: mean_curves(rows, metric) for metric in metrics}
     plot_curves(curves, {peer.name: peer.describe() for peer in peers}, low, high, output / "curves.png")
 
-    for peer in peers:
-        click.echo(peer.describe())
     for metric, by_codec in curves.items():
-        click.echo(f"\n{metric}, mean of {len(_images(images))} images (bits per pixel: value)")
+        click.echo(f"\n{metric}, mean of {len(images)} images (bits per pixel: value)")
         for codec, curve in by_codec.items():
             points = "  ".join(f"{rate:.3f}: {value:.2f}" for rate, value in sorted(curve) if low / 2 <= rate <= high * 2)
             click.echo(f"  {codec:5} {points}")
         for peer in peers[1:]:
             change = bd_rate(by_codec[peer.name], by_codec["pico"], low, high)
             click.echo(f"  BD-rate of pico against {peer.name}, {low:g}-{high:g} bits per pixel: {change:+.1f}%")
+
+
+def _print_speed(path: Path, peers, quality: int, rounds: int, progress: Callable) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from ..evaluation.speed import measure_speed
+
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    count = pixels.shape[0] * pixels.shape[1]
+    timings = measure_speed(pixels, peers[0], peers[1:], quality, rounds, progress)
+    click.echo(f"\n{path.name}: {count / 1e6:.1f} megapixels, medians of {rounds} rounds in turn, in brackets pico's time over it")
+    click.echo(f"{'':6} {'quality':>7} {'bits/px':>8} {'encode s':>9} {'':>8} {'decode s':>9}")
+    for timing in timings:
+        line = f"{timing.peer.name:6} {timing.quality:7} {8 * timing.size / count:8.3f}"
+        for what in ("encode", "decode"):
+            line += f" {timing.median(what):9.3f} ({timings[0].ratio(timing, what):5.2f}x)"
+        click.echo(line)

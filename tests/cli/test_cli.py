@@ -103,18 +103,29 @@ def test_bench_writes_table_plot_and_rates(tmp_path, photo):
     pytest.importorskip("bjontegaard")
     Image.fromarray(photo[:192, :192]).save(tmp_path / "a.png")
     out = tmp_path / "bench"
-    arguments = ("bench", tmp_path / "a.png", "--against", "jpeg", "--metrics", "psnr", "--metrics", "ms-ssim", "-o", out)
+    arguments = ("bench", tmp_path / "a.png", "--against", "jpeg", "webp", "--metrics", "psnr", "ms-ssim", "-o", out)
     first = pico(*arguments)
     assert first.exit_code == 0, first.output
     assert "BD-rate of pico against jpeg" in first.output
     rows = list(csv.DictReader((out / "results.csv").open()))
-    assert {row["codec"] for row in rows} == {"pico", "jpeg"}
+    assert {row["codec"] for row in rows} == {"pico", "jpeg", "webp"}
     for row in rows[:3]:
         assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 192**2)
     assert Image.open(out / "curves.png").width > 500
     before = (out / "cache.jsonl").read_text()
     assert pico(*arguments).output == first.output
     assert (out / "cache.jsonl").read_text() == before
+
+
+def test_bench_speed(tmp_path, photo):
+    Image.fromarray(photo[:192, :192]).save(tmp_path / "a.png")
+    result = pico("bench", tmp_path / "a.png", "--speed", "--against", "jpeg", "--rounds", 2)
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines() if line.startswith(("pico ", "jpeg "))]
+    assert [line[0] for line in lines] == ["pico", "jpeg"]
+    assert all(float(line[3]) > 0 for line in lines)
+    sizes = [float(line[2]) for line in lines]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
 
 
 def test_bd_rate_of_known_curves():

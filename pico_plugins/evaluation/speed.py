@@ -1,0 +1,66 @@
+"""Seconds of encoding and decoding beside other codecs, measured in turn so that a busy moment hits all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .peers import Peer
+
+
+@dataclass
+class Timing:
+    """Seconds of each round for one codec, at ``quality`` with files of ``size`` bytes."""
+
+    peer: Peer
+    quality: int
+    size: int
+    encode: list[float] = field(default_factory=list)
+    decode: list[float] = field(default_factory=list)
+
+    def median(self, what: str) -> float:
+        """Median seconds of ``encode`` or ``decode``."""
+        return statistics.median(getattr(self, what))
+
+    def ratio(self, other: Timing, what: str) -> float:
+        """Median over the rounds of this codec's seconds divided by ``other``'s in the same round."""
+        pairs = zip(getattr(self, what), getattr(other, what), strict=True)
+        return statistics.median(mine / theirs for mine, theirs in pairs)
+
+
+def nearest_quality(peer: Peer, pixels: np.ndarray, size: int) -> int:
+    """The quality at which ``peer``'s file comes nearest to ``size`` bytes: a bisection over 1 ... 99."""
+    low, high = 1, 99
+    sizes: dict[int, int] = {}
+    while high - low > 1:
+        middle = (low + high) // 2
+        sizes[middle] = len(peer.encode(pixels, middle))
+        low, high = (middle, high) if sizes[middle] <= size else (low, middle)
+    return min(sizes, key=lambda quality: abs(sizes[quality] - size))
+
+
+def measure_speed(
+    pixels: np.ndarray, pico: Peer, peers: list[Peer], quality: int, rounds: int, progress: Callable[[int, int], None]
+) -> list[Timing]:
+    """Time ``pico`` at ``quality`` and each peer at the nearest file size; the first round warms up and is dropped."""
+    size = len(pico.encode(pixels, quality))
+    timings = [Timing(pico, quality, size)]
+    for peer in peers:
+        nearest = nearest_quality(peer, pixels, size)
+        timings.append(Timing(peer, nearest, len(peer.encode(pixels, nearest))))
+    for turn in range(rounds + 1):
+        for timing in timings:
+            start = time.perf_counter()
+            data = timing.peer.encode(pixels, timing.quality)
+            middle = time.perf_counter()
+            timing.peer.decode(data)
+            end = time.perf_counter()
+            if turn:
+                timing.encode.append(middle - start)
+                timing.decode.append(end - middle)
+        progress(turn, rounds)
+    return timings
