@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from .blas import single_threaded_blas
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,10 +33,11 @@ def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int)
     A tile's entropy coding runs while another's networks do: the heavy parts all release Python's lock.
     """
     if threads == 1:
-        yield from map(work, items)
+        with single_threaded_blas():
+            yield from map(work, items)
         return
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="pico") as pool:
+    with single_threaded_blas(), ThreadPoolExecutor(threads, thread_name_prefix="pico") as pool:
         try:
             for item in items:
                 pending.append(pool.submit(work, item))

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from ..pixel_blocks import from_blocks, to_blocks
+
 
 class OnnxRuntimeNetworks:
     """See :class:`pico_plugins.backends.Networks`."""
@@ -25,7 +27,7 @@ class OnnxRuntimeNetworks:
         self._analysis, self._context, self._synthesis = map(session, ("analysis", "context", "synthesis"))
 
     def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        y, z = self._analysis.run(None, {"pixels": pixels[None], "level": _scalar(level)})
+        y, z = self._analysis.run(None, {"blocks": to_blocks(pixels)[None], "level": _scalar(level)})
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
@@ -36,7 +38,7 @@ class OnnxRuntimeNetworks:
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float) -> np.ndarray:
         feed = {"latents": latents[None], "level": _scalar(level), "realism": _scalar(realism)}
-        return self._synthesis.run(None, feed)[0][0]
+        return from_blocks(self._synthesis.run(None, feed)[0][0])
 
     def _run_context(self, z, given, coded, level, encoding) -> tuple[np.ndarray, np.ndarray]:
         feed = {

@@ -50,10 +50,10 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     fine = {2: 4 * h, 3: 4 * w}
     write_onnx(
         AnalysisGraph(model),
-        (torch.zeros(1, 128, 192, 3, dtype=torch.uint8), level),
-        ["pixels", "level"],
+        (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), level),
+        ["blocks", "level"],
         ["latents", "hyperlatents"],
-        ({1: 64 * h, 2: 64 * w}, None),
+        ({2: 16 * h, 3: 16 * w}, None),
         folder / "analysis.onnx",
     )
     write_onnx(
@@ -68,7 +68,7 @@ def write_networks(model: PicoModel, folder: Path) -> None:
         SynthesisGraph(model),
         (torch.zeros(grid), level, torch.zeros(1)),
         ["latents", "level", "realism"],
-        ["pixels"],
+        ["blocks"],
         (fine, None, None),
         folder / "synthesis.onnx",
     )

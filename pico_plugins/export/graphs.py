@@ -1,4 +1,4 @@
-"""The three networks as they are called at run time: uint8 pixels at the ends, one tile, folded weights."""
+"""The three networks as they are called at run time: uint8 pixel blocks at the ends, one tile, folded weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from .fold import fold
 
 
 class AnalysisGraph(nn.Module):
-    """pixels uint8 (1, H, W, 3), level (1,) -> y (1, C, H/16, W/16), z (1, Z, H/64, W/64), rounded."""
+    """blocks uint8 (1, 48, H/4, W/4), level (1,) -> y (1, C, H/16, W/16), z (1, Z, H/64, W/64), rounded."""
 
     def __init__(self, model: PicoModel) -> None:
         super().__init__()
         self.encoder, self.levels = fold(model.encoder), model.config.levels
+        stem = self.encoder.stem
+        stem.weight = nn.Parameter(stem.weight / 255.0)  # takes pixels as 0 ... 255, less their middle
 
-    def forward(self, pixels: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        unit = pixels.permute(0, 3, 1, 2).float() / 255.0
-        y, z = self.encoder(unit, level_weights(level, self.levels))
+    def forward(self, blocks: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.encoder.stem(blocks.float() - 127.5)
+        y, z = self.encoder.after_stem(features, level_weights(level, self.levels))
         return y, round_hyperlatents(z)
 
 
@@ -51,12 +53,20 @@ class ContextGraph(nn.Module):
 
 
 class SynthesisGraph(nn.Module):
-    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> pixels uint8 (1, H, W, 3)."""
+    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> blocks uint8 (1, H/4, W/4, 48).
+
+    A block's values leave in the order row, column, colour, which the caller can put in place cheaply.
+    """
 
     def __init__(self, model: PicoModel) -> None:
         super().__init__()
         self.decoder, self.levels = fold(model.decoder), model.config.levels
+        order = torch.arange(48).view(3, 16).t().flatten()  # from colour, row, column
+        head = self.decoder.head
+        # Pixels as 0 ... 255 and rounding by truncation: 255 (x + 0.5) + 0.5, in the weights.
+        head.weight = nn.Parameter(head.weight[order] * 255.0)
+        head.bias = nn.Parameter((head.bias[order] + 0.5) * 255.0 + 0.5)
 
     def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
-        unit = self.decoder(latents, level_weights(level, self.levels), realism)
-        return (unit * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)
+        values = self.decoder.features(latents, level_weights(level, self.levels), realism)
+        return self.decoder.head(values).clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .conv_scale import FoldableConv
+from .haar import HaarUp
 from .level import level_weights
 from .model import PicoModel
 
@@ -13,7 +14,7 @@ from .model import PicoModel
 def parameters(module: nn.Module) -> int:
     """Number of learned values an export keeps: folded weights and biases, and the per-level tables."""
     if isinstance(module, FoldableConv):
-        return sum(tensor.numel() for tensor in module.folded())
+        return sum(tensor.numel() for tensor in module.folded() if tensor is not None)
     own = sum(tensor.numel() for tensor in module.parameters(recurse=False))
     return own + sum(parameters(child) for child in module.children())
 
@@ -26,8 +27,10 @@ def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
     def count(part: str):
         def hook(module: FoldableConv, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             weight, _ = module.folded()
-            # Before a pixel shuffle there are weight.shape[0] channels; the number of values is the same after it.
-            macs[part] += output.numel() * weight[0].numel()
+            if isinstance(module, HaarUp):  # transposed: every input value meets weight[0]
+                macs[part] += inputs[0].numel() * weight[0].numel()
+            else:
+                macs[part] += output.numel() * weight[0].numel()
 
         return hook
 
@@ -37,7 +40,7 @@ def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
             if isinstance(module, FoldableConv):
                 hooks.append(module.register_forward_hook(count(part)))
     weights = level_weights(torch.zeros(1), model.config.levels)
-    y, z = model.encoder(torch.zeros(1, 3, side, side), weights)
+    y, z = model.encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
     latents, _, _ = model.context(torch.round(z), weights, lambda phase, mu, q: mu)
     model.decoder(latents, weights, torch.zeros(1))
     for hook in hooks:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 class FoldableConv(nn.Module):
     """A convolution whose learned parameters multiply out to plain weights: ``folded`` gives them, ``convolve`` uses them."""
 
-    def folded(self) -> tuple[Tensor, Tensor]:
+    def folded(self) -> tuple[Tensor, Tensor | None]:
         """Weight and bias as an export stores them."""
         raise NotImplementedError
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The module's operation, given folded weights."""
         raise NotImplementedError
 
@@ -29,17 +29,18 @@ class ConvScale(FoldableConv):
     constants once trained: :meth:`folded` is what an export stores. "Same" zero padding; (B, C, H, W) in and out.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int = 1, groups: int = 1) -> None:
+    def __init__(self, c_in: int, c_out: int, kernel: int = 1, groups: int = 1, bias: bool = True) -> None:
         super().__init__()
         self.groups, self.padding = groups, kernel // 2
         self.weight = nn.Parameter(torch.empty(c_out, c_in // groups, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(c_out))
+        self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
         self.scale_in = nn.Parameter(torch.ones(1, c_in // groups, 1, 1))
         self.scale_out = nn.Parameter(torch.ones(c_out, 1, 1, 1))
         nn.init.kaiming_normal_(self.weight, nonlinearity="linear")
 
-    def folded(self) -> tuple[Tensor, Tensor]:
-        return self.weight * self.scale_in * self.scale_out, self.bias * self.scale_out.view(-1)
+    def folded(self) -> tuple[Tensor, Tensor | None]:
+        bias = None if self.bias is None else self.bias * self.scale_out.view(-1)
+        return self.weight * self.scale_in * self.scale_out, bias
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)

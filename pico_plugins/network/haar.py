@@ -1,8 +1,7 @@
 """Haar resampling: every change of resolution is a 2-D Haar transform next to a convolution.
 
 The transform never runs on its own. It is linear and works inside 2 x 2 blocks, so it is multiplied into the
-neighbouring convolution's weights: downsampling becomes one strided convolution, upsampling one convolution
-followed by a pixel shuffle. The weights that are *learned* stay those in the Haar domain.
+neighbouring convolution's weights: downsampling becomes one strided convolution, upsampling one transposed convolution. The weights that are *learned* stay those in the Haar domain.
 
 Channels of a transformed tensor are ordered ``channel * 4 + band``, bands LL, LH, HL, HH.
 """
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .conv_scale import ConvScale, FoldableConv
 
@@ -54,27 +53,34 @@ class HaarDown(FoldableConv):
 
 
 class HaarUp(FoldableConv):
-    """1 x 1 ConvScale, then an inverse Haar level: (B, C, H, W) -> (B, K, 2H, 2W), as convolution and pixel shuffle."""
+    """1 x 1 ConvScale, then an inverse Haar level: (B, C, H, W) -> (B, K, 2H, 2W), as one transposed convolution.
+
+    ONNX Runtime runs that faster than a convolution and a pixel shuffle (docs/performance.md). Its bias is one value a
+    channel, so only the LL band has one; the other bands' would be a fixed 2 x 2 pattern all over the image.
+    """
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.conv = ConvScale(c_in, 4 * c_out)
+        self.conv = ConvScale(c_in, 4 * c_out, bias=False)
+        self.bias = nn.Parameter(torch.zeros(c_out))
         self.register_buffer("haar", HAAR.clone(), persistent=False)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight (4K, C, 1, 1) and bias (4K,) whose output channels are the four pixels of each block."""
-        weight, bias = self.conv.folded()
+        """Weight (C, K, 2, 2) and bias (K,) of a transposed convolution with stride 2."""
+        weight, _ = self.conv.folded()
         k4, c = weight.shape[:2]
-        weight = torch.einsum("pb,kbc->kpc", self.haar, weight.view(k4 // 4, 4, c)).reshape(k4, c, 1, 1)
-        bias = (bias.view(k4 // 4, 4) @ self.haar).reshape(k4)
-        return weight, bias
+        pixels = torch.einsum("kbc,bp->ckp", weight.view(k4 // 4, 4, c), self.haar)
+        return pixels.reshape(c, k4 // 4, 2, 2), self.bias
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.pixel_shuffle(F.conv2d(x, weight, bias), 2)
+        return F.conv_transpose2d(x, weight, bias, stride=2)
 
 
-class PixelStem(FoldableConv):
-    """Two Haar levels on the pixels, then a 3 x 3 ConvScale: (B, 3, H, W) -> (B, C, H/4, W/4)."""
+class BlockStem(FoldableConv):
+    """Two Haar levels on 4 x 4 pixel blocks, then a 3 x 3 ConvScale: (B, 48, H, W) -> (B, C, H, W).
+
+    The 48 values of a block are ordered colour * 16 + row * 4 + column, as ``F.pixel_unshuffle(pixels, 4)`` gives them.
+    """
 
     def __init__(self, c_out: int) -> None:
         super().__init__()
@@ -82,17 +88,17 @@ class PixelStem(FoldableConv):
         self.register_buffer("haar", two_level_matrix(), persistent=False)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight (C, 48, 3, 3), bias (C,) for input that is only rearranged: 48 = colour * 16 + row * 4 + column."""
+        """Weight (C, 48, 3, 3), bias (C,) for pixel blocks."""
         weight, bias = self.conv.folded()
         bands = weight.view(-1, 3, 16, 3, 3)
         return torch.einsum("kcbyx,bp->kcpyx", bands, self.haar).reshape_as(weight), bias
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.conv2d(F.pixel_unshuffle(x, 4), weight, bias, padding=1)
+        return F.conv2d(x, weight, bias, padding=1)
 
 
-class PixelHead(FoldableConv):
-    """3 x 3 ConvScale, then two inverse Haar levels to pixels: (B, C, H/4, W/4) -> (B, 3, H, W)."""
+class BlockHead(FoldableConv):
+    """3 x 3 ConvScale, then two inverse Haar levels to 4 x 4 pixel blocks: (B, C, H, W) -> (B, 48, H, W)."""
 
     def __init__(self, c_in: int) -> None:
         super().__init__()
@@ -100,11 +106,11 @@ class PixelHead(FoldableConv):
         self.register_buffer("haar", two_level_matrix(), persistent=False)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight (48, C, 3, 3), bias (48,); output channels are colour * 16 + row * 4 + column."""
+        """Weight (48, C, 3, 3), bias (48,) for pixel blocks."""
         weight, bias = self.conv.folded()
         bands = weight.view(3, 16, *weight.shape[1:])
         weight = torch.einsum("bp,kbcyx->kpcyx", self.haar, bands).reshape_as(weight)
         return weight, (bias.view(3, 16) @ self.haar).reshape(48)
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.pixel_shuffle(F.conv2d(x, weight, bias, padding=1), 4)
+        return F.conv2d(x, weight, bias, padding=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ModelConfig
@@ -54,7 +55,7 @@ class PicoModel(nn.Module):
     def forward(self, pixels: Tensor, level: Tensor, realism: Tensor) -> Coded:
         """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,) multiples of 1/32 in [0, levels - 1]; ``realism`` (B,) in [0, 1]."""
         weights = level_weights(level, self.config.levels)
-        y, z = self.encoder(pixels, weights)
+        y, z = self.encoder(F.pixel_unshuffle(pixels, 4), weights)
         y, z = y.float(), z.float()
 
         z_sigma = scale_of_index(self.hyper_index()).view(1, -1, 1, 1)
@@ -74,5 +75,5 @@ class PicoModel(nn.Module):
         residual = (y - mu.float()) / q.float()
         y_bits = gaussian_bits(residual + torch.rand_like(residual) - 0.5, scale_of_index(index))
 
-        out = self.decoder(y_hat, weights, realism)
-        return Coded(out.float(), y_bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
+        blocks = self.decoder(y_hat, weights, realism)
+        return Coded(F.pixel_shuffle(blocks, 4).float(), y_bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)))

@@ -1,4 +1,7 @@
-"""Analysis (pixels -> y, z) and synthesis (y -> pixels) transforms."""
+"""Analysis (pixels -> y, z) and synthesis (y -> pixels) transforms.
+
+Pixels enter and leave as blocks of 4 x 4: (B, 48, H/4, W/4), as ``F.pixel_unshuffle(pixels, 4)`` orders them.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from ..scale_decoder import HYPERLATENT_LIMIT
 from .blocks import ResolutionStage
 from .config import ModelConfig
 from .conv_scale import ConvScale
-from .haar import HaarDown, HaarUp, PixelHead, PixelStem
+from .haar import BlockHead, BlockStem, HaarDown, HaarUp
 
 LATENT_GAIN = 16.0
 """y starts as 16 times an orthonormal transform of pixels in [0, 1]: a quantization width of 1 is 1/16 of the range."""
 
 
 class Encoder(nn.Module):
-    """Pixels (B, 3, H, W) in [0, 1] -> y (B, latents, H/16, W/16) and unrounded z (B, hyperlatents, H/64, W/64).
+    """Pixel blocks (B, 48, H/4, W/4) in [0, 1] -> y (B, latents, H/16, W/16) and unrounded z (B, hyperlatents, H/64, W/64).
 
     One network: the hyper-encoder is its last part. H and W must be multiples of 64.
     """
@@ -25,7 +28,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         quarter, eighth, sixteenth = config.encoder
-        self.stem = PixelStem(quarter.channels)
+        self.stem = BlockStem(quarter.channels)
         self.quarter = ResolutionStage(quarter, config.levels)
         self.to_eighth = HaarDown(quarter.channels, eighth.channels)
         self.eighth = ResolutionStage(eighth, config.levels)
@@ -38,8 +41,9 @@ class Encoder(nn.Module):
         nn.init.constant_(self.hyper_down.conv.scale_in, 1.0 / LATENT_GAIN)
         nn.init.constant_(self.hyper_head.conv.scale_out, 4.0)
 
-    def forward(self, pixels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.quarter(self.stem(pixels - 0.5), weights)
+    def after_stem(self, x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Everything behind the stem's (B, C, H/4, W/4)."""
+        x = self.quarter(x, weights)
         x = self.eighth(self.to_eighth(x), weights)
         x = self.sixteenth(self.to_sixteenth(x), weights)
         y = self.head(x)
@@ -47,9 +51,12 @@ class Encoder(nn.Module):
         h = F.leaky_relu(self.hyper_mix(h), 0.1)
         return y, self.hyper_head(h)
 
+    def forward(self, blocks: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        return self.after_stem(self.stem(blocks - 0.5), weights)
+
 
 class Decoder(nn.Module):
-    """Reconstructed latents (B, latents, H/16, W/16) -> pixels (B, 3, H, W), about [0, 1] but not clipped.
+    """Reconstructed latents (B, latents, H/16, W/16) -> pixel blocks (B, 48, H/4, W/4), about [0, 1] but not clipped.
 
     ``realism`` (B,) in [0, 1] asks for 0 = faithful ... 1 = perceptual reconstruction.
     """
@@ -63,13 +70,16 @@ class Decoder(nn.Module):
         self.eighth = ResolutionStage(eighth, config.levels, realism=True)
         self.to_quarter = HaarUp(eighth.channels, quarter.channels)
         self.quarter = ResolutionStage(quarter, config.levels, realism=True)
-        self.head = PixelHead(quarter.channels)
+        self.head = BlockHead(quarter.channels)
 
-    def forward(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+    def features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+        """Everything before the head: (B, C, H/4, W/4)."""
         x = self.sixteenth(self.tail(y_hat), weights, realism)
         x = self.eighth(self.to_eighth(x), weights, realism)
-        x = self.quarter(self.to_quarter(x), weights, realism)
-        return self.head(x) + 0.5
+        return self.quarter(self.to_quarter(x), weights, realism)
+
+    def forward(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+        return self.head(self.features(y_hat, weights, realism)) + 0.5
 
 
 def round_hyperlatents(z: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ from .run import Options, train
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(data: tuple[Path, ...], **options: object) -> None:
+def main(data: tuple[Path, ...], preset: str, **options: object) -> None:
     """Train on all images below the folders DATA. A run found in --out is resumed."""
-    click.echo(train(Options(data=list(data), **options)))
+    click.echo(train(Options(data=list(data), config=PRESETS[preset], **options)))
 
 
 main()

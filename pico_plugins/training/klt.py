@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..network.conv_scale import ConvScale
@@ -44,12 +45,13 @@ def initialise(model: PicoModel, pixels: Tensor) -> None:
     encoder, decoder, config = model.encoder, model.decoder, model.config
     weights = level_weights(torch.zeros(pixels.shape[0]), config.levels)
 
+    blocks = F.pixel_unshuffle(pixels, 4)
     bands = haar(haar(pixels - 0.5))
     width = min(encoder.stem.conv.weight.shape[0], decoder.head.conv.weight.shape[1])
     basis = torch.eye(48) if width >= 48 else principal_components(bands, width)
     _set(encoder.stem.conv, basis)
     _set(decoder.head.conv, basis.t())
-    x = encoder.quarter(encoder.stem(pixels - 0.5), weights)
+    x = encoder.quarter(encoder.stem(blocks - 0.5), weights)
 
     for down, stage, up in (
         (encoder.to_eighth, encoder.eighth, decoder.to_quarter),

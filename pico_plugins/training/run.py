@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..network import PRESETS, PicoModel
+from ..network import CPU, ModelConfig, PicoModel
 from .checkpoint import WeightAverage, load_model, load_state, save_state, save_weights
 from .data import Crops, load_images, stream
 from .klt import initialise
@@ -24,7 +24,7 @@ class Options:
 
     data: list[Path]
     out: Path
-    preset: str = "cpu"
+    config: ModelConfig = CPU
     start: Path | None = None  # weights to start from instead of the KLT
     minutes: float = 60.0
     max_steps: int | None = None
@@ -67,7 +67,7 @@ def train(options: Options) -> Path:
     if options.start and not state:
         model = load_model(options.start)
     else:
-        model = PicoModel(PRESETS[options.preset])
+        model = PicoModel(options.config)
         if not state:
             initialise(model, _to_tensor(crops.batch(48)))
     model = model.to(memory_format=torch.channels_last)

@@ -8,6 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+import torch.nn.functional as F
+
 from pico_plugins import weights
 from pico_plugins.backends import onnxruntime
 from pico_plugins.export.bundle import write_bundle, write_networks
@@ -42,7 +44,7 @@ def test_networks_agree_with_training(model, folder):
 
     y, z = networks.analyse(pixels, level)
     unit = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    y_torch, z_torch = model.encoder(unit, hats)
+    y_torch, z_torch = model.encoder(F.pixel_unshuffle(unit, 4), hats)
     assert np.abs(y - y_torch[0].numpy()).max() < 0.02 * y_torch.abs().max()
     assert np.abs(z - z_torch[0].numpy()).max() < 0.6
 
@@ -66,7 +68,7 @@ def test_networks_agree_with_training(model, folder):
     assert np.quantile(distance, 0.99) < 0.51
 
     shown = networks.synthesise(latents, level, 0.0)
-    decoded = model.decoder(expected, hats, torch.zeros(1))[0].permute(1, 2, 0).numpy()
+    decoded = F.pixel_shuffle(model.decoder(expected, hats, torch.zeros(1)), 4)[0].permute(1, 2, 0).numpy()
     assert shown.shape == pixels.shape
     assert np.abs(shown.astype(float) - np.clip(decoded * 255, 0, 255)).max() < 3
 

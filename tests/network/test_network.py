@@ -3,12 +3,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import torch.nn.functional as F
+
 from pico_plugins.export.fold import fold
 from pico_plugins.network import PAPER, TINY, ModelConfig, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel, parameters
 from pico_plugins.network.context import join_phases, split_phases
 from pico_plugins.network.conv_scale import ConvScale, FoldableConv
-from pico_plugins.network.haar import HaarDown, HaarUp, PixelHead, PixelStem, haar
+from pico_plugins.network.haar import BlockHead, BlockStem, HaarDown, HaarUp, haar
 from pico_plugins.network.level import level_weights
 from pico_plugins.network.scale_decoder import ScaleDecoder, scale_of_index
 from pico_plugins.scale_decoder import ScaleDecoder as IntegerScaleDecoder
@@ -46,14 +48,14 @@ def test_haar_folded_into_a_convolution_is_haar_then_convolution():
     assert torch.allclose(down(x), down.conv(haar(x)), atol=1e-5)
     up = HaarUp(5, 7)
     randomise(up)
-    assert torch.allclose(up(x), inverse_haar(up.conv(x)), atol=1e-5)
+    assert torch.allclose(up(x), inverse_haar(up.conv(x)) + up.bias.view(1, -1, 1, 1), atol=1e-5)
     pixels = torch.randn(2, 3, 16, 8)
-    stem = PixelStem(9)
+    stem = BlockStem(9)
     randomise(stem)
-    assert torch.allclose(stem(pixels), stem.conv(haar(haar(pixels))), atol=1e-4)
-    head = PixelHead(5)
+    assert torch.allclose(stem(F.pixel_unshuffle(pixels, 4)), stem.conv(haar(haar(pixels))), atol=1e-4)
+    head = BlockHead(5)
     randomise(head)
-    assert torch.allclose(head(x), inverse_haar(inverse_haar(head.conv(x))), atol=1e-5)
+    assert torch.allclose(F.pixel_shuffle(head(x), 4), inverse_haar(inverse_haar(head.conv(x))), atol=1e-5)
 
 
 def test_conv_scale_is_a_scaled_convolution():
@@ -61,7 +63,7 @@ def test_conv_scale_is_a_scaled_convolution():
     randomise(conv)
     x = torch.randn(1, 6, 5, 5)
     grouped_in = conv.scale_in.view(1, 3, 1, 1).repeat(1, 2, 1, 1)
-    plain = torch.nn.functional.conv2d(x * grouped_in, conv.weight, conv.bias, padding=1, groups=2)
+    plain = F.conv2d(x * grouped_in, conv.weight, conv.bias, padding=1, groups=2)
     assert torch.allclose(conv(x), plain * conv.scale_out.view(1, -1, 1, 1), atol=1e-5)
 
 
@@ -70,8 +72,8 @@ def test_folding_changes_nothing_but_the_parameters():
     randomise(model)
     folded = fold(model.encoder)
     assert not any(isinstance(part, FoldableConv) for part in folded.modules())
-    pixels, weights = torch.rand(1, 3, 64, 128), level_weights(torch.tensor([2.5]), 8)
-    for a, b in zip(model.encoder(pixels, weights), folded(pixels, weights), strict=True):
+    blocks, weights = torch.rand(1, 48, 16, 32), level_weights(torch.tensor([2.5]), 8)
+    for a, b in zip(model.encoder(blocks, weights), folded(blocks, weights), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
 
 
