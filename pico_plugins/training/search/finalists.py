@@ -12,7 +12,7 @@ from PIL import Image
 from ...network import PicoModel
 
 
-def within_target(timings: list[dict], targets: dict[str, float], tiles: int = 54) -> dict[str, float]:
+def within_target(timings: list[dict], targets: dict[str, float], tiles: int = 48) -> dict[str, float]:
     """Candidates whose decoder meets every backend's target and whose encoder takes at most 1.5 times as long as allowed.
 
     ``targets``: seconds for 12 megapixels by backend. Returns the decoder's part of its target (the worst backend's).

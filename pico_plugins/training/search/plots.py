@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
-def macs_against_time(timings: list[dict], targets: dict[str, float], path: Path, tiles: int = 54) -> None:
+def macs_against_time(timings: list[dict], targets: dict[str, float], path: Path, tiles: int = 48) -> None:
     """One panel a backend; every dot a candidate's decoder."""
     backends = sorted({row["backend"] for row in timings})
     figure, panels = plt.subplots(1, len(backends), figsize=(6 * len(backends), 4.5), squeeze=False)
