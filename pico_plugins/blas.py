@@ -6,10 +6,14 @@ spinning, which takes the cores from the networks: measured, coding took twice t
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
+
+_taken = threading.Lock()
 
 
 @lru_cache(maxsize=1)
@@ -17,9 +21,18 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def single_threaded_blas() -> AbstractContextManager:
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread inside, what was set before afterwards.
 
-    The setting belongs to the process. If several threads ask at once, the first one in sets and restores it.
+    The setting belongs to the process. If several callers overlap, the first one in sets and restores it: the others may
+    lose the limit a little early, which costs speed only, and none can restore a value that another one had set.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    if not _taken.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _taken.release()
