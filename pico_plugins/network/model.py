@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -25,11 +26,27 @@ class Coded:
 
 
 def gaussian_bits(symbols: Tensor, sigma: Tensor) -> Tensor:
-    """-log2 of the probability that a zero-mean Gaussian falls within half a step of ``symbols``."""
+    """-log2 of the probability that a zero-mean Gaussian falls within half a step of ``symbols``.
+
+    Exact far into the tails, where it still has a gradient. Beyond 40 bits, about what an escape costs, it grows slowly.
+    """
     magnitude = symbols.abs()
-    upper = torch.special.erfc((magnitude - 0.5) / sigma * 0.70710678)
-    lower = torch.special.erfc((magnitude + 0.5) / sigma * 0.70710678)
-    return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
+    upper = torch.special.log_ndtr((0.5 - magnitude) / sigma)
+    lower = torch.special.log_ndtr((-0.5 - magnitude) / sigma)
+    bits = -(upper + torch.log1p(-torch.exp(lower - upper).clamp_max(1 - 1e-6))) / math.log(2)
+    return torch.where(bits < 40, bits, 40 + torch.log1p((bits - 40).clamp_min(0)))
+
+
+def trained_bits(values: Tensor, sigma: Tensor) -> Tensor:
+    """Bits of the rounded ``values``, differentiable.
+
+    The value, and the gradient to ``sigma``, are those of the symbols that will really be coded. The gradient to ``values`` is
+    that of the usual uniform noise in place of rounding. (Noise for everything would charge a symbol that is always 0
+    about 0.17 bits at the smallest scale, instead of nothing; with 1.25 latents a pixel that is 0.2 bits per pixel.)
+    """
+    exact = gaussian_bits(torch.round(values).detach(), sigma)
+    noisy = gaussian_bits(values + torch.rand_like(values) - 0.5, sigma.detach())
+    return exact + noisy - noisy.detach()
 
 
 def _round(x: Tensor) -> Tensor:
@@ -59,7 +76,7 @@ class PicoModel(nn.Module):
         y, z = y.float(), z.float()
 
         z_sigma = scale_of_index(self.hyper_index()).view(1, -1, 1, 1)
-        z_bits = gaussian_bits(z + torch.rand_like(z) - 0.5, z_sigma)
+        z_bits = trained_bits(z, z_sigma)
         z_hat = z + (round_hyperlatents(z) - z).detach()
 
         with torch.autocast("cpu", enabled=False):
@@ -72,8 +89,9 @@ class PicoModel(nn.Module):
             return _round((y_phases[phase] - mu) / q) * coded_phases[phase] * q + mu
 
         y_hat, mu, q = self.context(z_hat, weights, reconstruct)
+        # At index 0 nothing is coded; a symbol that would not have been 0 is charged all the same, so that its scale grows.
         residual = (y - mu.float()) / q.float()
-        y_bits = gaussian_bits(residual + torch.rand_like(residual) - 0.5, scale_of_index(index))
+        y_bits = trained_bits(residual, scale_of_index(index))
 
         blocks = self.decoder(y_hat, weights, realism)
         return Coded(F.pixel_shuffle(blocks, 4).float(), y_bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)))

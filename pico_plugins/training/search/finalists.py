@@ -52,7 +52,7 @@ def rate_distortion(model: PicoModel, images: list[Path], side: int = 512) -> li
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
             top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-            crop = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+            crop = np.array(pixels[top : top + side, left : left + side])
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
             coded = model(unit, torch.tensor([float(level)]), torch.zeros(1))
