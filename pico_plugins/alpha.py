@@ -1,7 +1,7 @@
 """Lossless coding of one tile's alpha: WebP lossless, through Pillow.
 
-Why WebP: the codec's users have it already (every Pillow wheel contains libwebp), it is maintained and fuzzed by others,
-and it is smaller than deflate on the masks that alpha usually is. Wholly opaque tiles cost nothing.
+Why WebP: the codec's users have it already (every Pillow wheel contains libwebp), it is maintained and fuzzed by
+others, and it is smaller than deflate on the masks that alpha usually is. Wholly opaque tiles cost nothing.
 """
 
 from __future__ import annotations

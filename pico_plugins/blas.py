@@ -25,8 +25,8 @@ def _controller() -> ThreadpoolController:
 def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread inside, what was set before afterwards.
 
-    The setting belongs to the process. If several callers overlap, the first one in sets and restores it: the others may
-    lose the limit a little early, which costs speed only, and none can restore a value that another one had set.
+    The setting belongs to the process. If several callers overlap, the first one in sets and restores it: the others
+    may lose the limit a little early, which costs speed only, and none can restore a value that another one had set.
     """
     if not _taken.acquire(blocking=False):
         yield

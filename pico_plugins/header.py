@@ -117,14 +117,17 @@ class Header:
             if not good:
                 msg = f"PICO header: {name} {value} is out of range"
                 raise NotPicoError(msg)
-        return cls(width, height, channels, bool(flags & _ALPHA), level, realism / 255, tile, margin, model, depth, version)
+        return cls(
+            width, height, channels, bool(flags & _ALPHA), level, realism / 255, tile, margin, model, depth, version
+        )
 
 
 def check_pixels(header: Header, max_pixels: int | None) -> None:
     """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels)."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     if header.width * header.height > limit:
-        msg = f"image of {header.width} x {header.height} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
+        size = f"{header.width} x {header.height}"
+        msg = f"image of {size} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
         raise LimitError(msg)
 
 

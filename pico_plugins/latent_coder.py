@@ -8,6 +8,8 @@ stand in a list before the coded words.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from .errors import DamagedError
@@ -30,7 +32,7 @@ class ScaleTables:
             msg = "scale tables: frequencies do not match radii"
             raise ValueError(msg)
         self.models: list[SymbolModel | None] = [None]
-        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        for start, stop in itertools.pairwise(ends):
             table = frequencies[start:stop]
             if table.min() < 1 or table.sum(dtype=np.int64) != 1 << 24:
                 msg = "scale tables: frequencies must be at least 1 and sum to 2^24"

@@ -34,7 +34,7 @@ class Model:
     """Codes single tiles. Safe to share between threads."""
 
     def __init__(self, name: str, backend: str | None = None) -> None:
-        """``name`` is a model id, 16 hex digits. Errors as in :func:`weights.model_folder` and :func:`backends.load`."""
+        """``name`` is a model id, 16 hex digits. Errors as :func:`weights.model_folder`, :func:`backends.load`."""
         folder = weights.model_folder(name)
         self.entropy = _entropy_model(folder)
         # Parallelism comes from tiles, one thread each: results then cannot depend on the number of threads.
@@ -52,7 +52,9 @@ class Model:
         encoder.add(symbols, indices)
         return encoder.finish()
 
-    def decode_symbols(self, data: bytes, shape: tuple[int, int], level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def decode_symbols(
+        self, data: bytes, shape: tuple[int, int], level: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The exact half of decoding: hyperlatents, scale indices and symbols of a tile of ``shape`` pixels.
 
         Raises :class:`DamagedError` if the bytes cannot be a tile of that shape.

@@ -54,7 +54,7 @@ class IntegerLayer:
         return bias.astype(self.dtype)
 
     def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
-        h, w, c = x.shape
+        h, w, _ = x.shape
         x = x.astype(self.dtype, copy=False)
         if self.kernel > 1:
             margin = self.kernel // 2

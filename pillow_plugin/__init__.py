@@ -1,7 +1,7 @@
 """Pillow plugin for .pico files: importing it is enough for ``Image.open`` and ``Image.save``.
 
-    import pillow_plugin                       # registers
-    pillow_plugin.register_pico_opener(quality=60)  # the same, with other defaults
+import pillow_plugin                       # registers
+pillow_plugin.register_pico_opener(quality=60)  # the same, with other defaults
 """
 
 from .options import Options

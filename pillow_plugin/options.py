@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass
 class Options:
-    """``quality``: of saving, 1 ... 100. ``realism``: of loading, 0 = faithful ... 1 = perceptual; None: as the file says.
+    """``quality``: of saving, 1 ... 100. ``realism``: of loading, 0 faithful ... 1 perceptual; None: as the file says.
 
     ``threads``: tiles worked on at once; None: one for each CPU. ``backend``: a name from ``pico_plugins.backends``.
     """

@@ -26,7 +26,7 @@ def save(
     quality: float | None = None,
     exif: bytes | Image.Exif | None = None,
     xmp: bytes | str | None = None,
-    icc_profile: bytes | None | bool = True,
+    icc_profile: bytes | bool | None = True,
     realism: float = 0.0,
     threads: int | None = None,
     progress: Any = None,

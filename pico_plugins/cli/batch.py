@@ -12,7 +12,7 @@ Work = Callable[[Path, Path, Callable[[int, int], None]], str]
 
 
 def target_of(source: Path, output: Path | None, suffix: str, many: bool) -> Path:
-    """Where the result for ``source`` goes: ``output`` if that names a file, else a file below it or beside the source."""
+    """Where the result for ``source`` goes: ``output`` if that names a file, else below it or beside the source."""
     if output is None:
         return source.with_suffix(suffix)
     if many or output.is_dir():
@@ -35,7 +35,7 @@ def run_batch(sources: tuple[Path, ...], output: Path | None, suffix: str, force
     for source in sources:
         target = target_of(source, output, suffix, many)
         try:
-            if target in taken or target.exists() and not force:
+            if target in taken or (target.exists() and not force):
                 click.echo(f"{source}: {target} exists (--force replaces it)", err=True)
                 failed += 1
                 continue

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
@@ -18,7 +19,7 @@ _IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 class _ListOptions(click.Command):
     """Lets ``--against jpeg webp`` stand for ``--against jpeg --against webp``."""
 
-    choices = {"--against": _CODECS, "--metrics": _METRICS}
+    choices: ClassVar = {"--against": _CODECS, "--metrics": _METRICS}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         spread: list[str] = []
@@ -63,7 +64,9 @@ def _bar():
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
 @click.option("--quality", default=75, show_default=True, help="Of pico, with --speed.")
 @click.option("--rounds", default=5, show_default=True, help="With --speed.")
-@click.option("-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
+)
 def command(
     images: tuple[Path, ...],
     against: tuple[str, ...],
@@ -77,8 +80,8 @@ def command(
 ) -> None:
     """Measure rate and distortion on IMAGES (files or folders).
 
-    Writes results.csv, curves.png and BD-rates (also printed) to --output. Measurements are kept in cache.jsonl there and
-    reused. BD-rate is taken between the curves of mean bits per pixel and mean metric over all images.
+    Writes results.csv, curves.png and BD-rates (also printed) to --output. Measurements are kept in cache.jsonl there
+    and reused. BD-rate is taken between the curves of mean bits per pixel and mean metric over all images.
     """
     from ..evaluation.peers import PEERS
 
@@ -111,7 +114,9 @@ def _rate_distortion(images, peers, metrics, low: float, high: float, output: Pa
     for metric, by_codec in curves.items():
         click.echo(f"\n{metric}, mean of {len(images)} images (bits per pixel: value)")
         for codec, curve in by_codec.items():
-            points = "  ".join(f"{rate:.3f}: {value:.2f}" for rate, value in sorted(curve) if low / 2 <= rate <= high * 2)
+            points = "  ".join(
+                f"{rate:.3f}: {value:.2f}" for rate, value in sorted(curve) if low / 2 <= rate <= high * 2
+            )
             click.echo(f"  {codec:5} {points}")
         for peer in peers[1:]:
             change = bd_rate(by_codec[peer.name], by_codec["pico"], low, high)
@@ -128,7 +133,10 @@ def _print_speed(path: Path, peers, quality: int, rounds: int, progress: Callabl
         pixels = np.asarray(image.convert("RGB"))
     count = pixels.shape[0] * pixels.shape[1]
     timings = measure_speed(pixels, peers[0], peers[1:], quality, rounds, progress)
-    click.echo(f"\n{path.name}: {count / 1e6:.1f} megapixels, medians of {rounds} rounds in turn, in brackets pico's time over it")
+    click.echo(
+        f"\n{path.name}: {count / 1e6:.1f} megapixels, medians of {rounds} rounds in turn, "
+        "in brackets pico's time over each"
+    )
     click.echo(f"{'':6} {'quality':>7} {'bits/px':>8} {'encode s':>9} {'':>8} {'decode s':>9}")
     for timing in timings:
         line = f"{timing.peer.name:6} {timing.quality:7} {8 * timing.size / count:8.3f}"

@@ -40,7 +40,9 @@ def _peer(image, form: str, size: int) -> tuple[int, bytes, float, float]:
 
 @click.command("demo")
 @click.argument("photo", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", default=".", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
+@click.option(
+    "-o", "--output", default=".", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
+)
 @click.option("-q", "--quality", type=click.FloatRange(1, 100), default=40, show_default=True)
 def command(photo: Path | None, output: Path, quality: float) -> None:
     """Code PHOTO (default: one that is shipped), decode it, and compare with JPEG and AVIF of the same size."""

@@ -13,7 +13,9 @@ from .batch import run_batch
 @click.command("encode")
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several images.")
-@click.option("-q", "--quality", type=click.FloatRange(1, 100), default=75, show_default=True, help="1 smallest ... 100 best.")
+@click.option(
+    "-q", "--quality", type=click.FloatRange(1, 100), default=75, show_default=True, help="1 smallest ... 100 best."
+)
 @click.option("--strip", is_flag=True, help="Leave out EXIF and XMP (the ICC profile stays: colours need it).")
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")

@@ -13,7 +13,9 @@ from .bd_rate import Curve
 from .metrics import UNITS
 
 
-def plot_curves(curves: dict[str, dict[str, Curve]], labels: dict[str, str], low: float, high: float, path: Path) -> None:
+def plot_curves(
+    curves: dict[str, dict[str, Curve]], labels: dict[str, str], low: float, high: float, path: Path
+) -> None:
     """One panel for each metric, one line for each codec; ``curves[metric][codec]``."""
     figure, panels = plt.subplots(1, len(curves), figsize=(7 * len(curves), 5.5), squeeze=False)
     for panel, (metric, by_codec) in zip(panels[0], curves.items(), strict=True):

@@ -58,7 +58,13 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     )
     write_onnx(
         ContextGraph(model),
-        (torch.zeros(1, hyper, 2, 3), torch.zeros(grid), torch.ones(grid, dtype=torch.bool), level, torch.tensor([True])),
+        (
+            torch.zeros(1, hyper, 2, 3),
+            torch.zeros(grid),
+            torch.ones(grid, dtype=torch.bool),
+            level,
+            torch.tensor([True]),
+        ),
         ["hyperlatents", "given", "coded", "level", "encoding"],
         ["symbols", "latents"],
         ({2: h, 3: w}, fine, fine, None, None),

@@ -40,7 +40,7 @@ def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
             if isinstance(module, FoldableConv):
                 hooks.append(module.register_forward_hook(count(part)))
     weights = level_weights(torch.zeros(1), model.config.levels)
-    y, z = model.encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
+    _, z = model.encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
     latents, _, _ = model.context(torch.round(z), weights, lambda phase, mu, q: mu)
     model.decoder(latents, weights, torch.zeros(1))
     for hook in hooks:

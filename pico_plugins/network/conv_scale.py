@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class FoldableConv(nn.Module):
-    """A convolution whose learned parameters multiply out to plain weights: ``folded`` gives them, ``convolve`` uses them."""
+    """A convolution whose parameters multiply out to plain weights: ``folded`` gives, ``convolve`` uses them."""
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Weight and bias as an export stores them."""

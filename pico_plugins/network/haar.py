@@ -1,7 +1,8 @@
 """Haar resampling: every change of resolution is a 2-D Haar transform next to a convolution.
 
 The transform never runs on its own. It is linear and works inside 2 x 2 blocks, so it is multiplied into the
-neighbouring convolution's weights: downsampling becomes one strided convolution, upsampling one transposed convolution. The weights that are *learned* stay those in the Haar domain.
+neighbouring convolution's weights: downsampling becomes one strided convolution, upsampling one transposed
+convolution. The weights that are *learned* stay those in the Haar domain.
 
 Channels of a transformed tensor are ordered ``channel * 4 + band``, bands LL, LH, HL, HH.
 """

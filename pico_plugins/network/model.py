@@ -28,7 +28,7 @@ class Coded:
 def gaussian_bits(symbols: Tensor, sigma: Tensor) -> Tensor:
     """-log2 of the probability that a zero-mean Gaussian falls within half a step of ``symbols``.
 
-    Exact far into the tails, where it still has a gradient. Beyond 40 bits, about what an escape costs, it grows slowly.
+    Exact far into the tails, where it still has a gradient. Beyond 40 bits, about an escape's cost, it grows slowly.
     """
     magnitude = symbols.abs()
     upper = torch.special.log_ndtr((0.5 - magnitude) / sigma)
@@ -40,9 +40,9 @@ def gaussian_bits(symbols: Tensor, sigma: Tensor) -> Tensor:
 def trained_bits(values: Tensor, sigma: Tensor) -> Tensor:
     """Bits of the rounded ``values``, differentiable.
 
-    The value, and the gradient to ``sigma``, are those of the symbols that will really be coded. The gradient to ``values`` is
-    that of the usual uniform noise in place of rounding. (Noise for everything would charge a symbol that is always 0
-    about 0.17 bits at the smallest scale, instead of nothing; with 1.25 latents a pixel that is 0.2 bits per pixel.)
+    The value, and the gradient to ``sigma``, are those of the symbols that will really be coded. The gradient to
+    ``values`` is that of the usual uniform noise in place of rounding. (Noise for everything would charge a symbol that
+    is always 0 about 0.17 bits at the smallest scale, instead of nothing: 0.2 bits per pixel for 1.25 latents a pixel.)
     """
     exact = gaussian_bits(torch.round(values).detach(), sigma)
     noisy = gaussian_bits(values + torch.rand_like(values) - 0.5, sigma.detach())
@@ -70,7 +70,10 @@ class PicoModel(nn.Module):
         return round_index(self.z_index * 10.0)
 
     def forward(self, pixels: Tensor, level: Tensor, realism: Tensor) -> Coded:
-        """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,) multiples of 1/32 in [0, levels - 1]; ``realism`` (B,) in [0, 1]."""
+        """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,), ``realism`` (B,) in [0, 1].
+
+        Levels are multiples of 1/32 in [0, levels - 1].
+        """
         weights = level_weights(level, self.config.levels)
         y, z = self.encoder(F.pixel_unshuffle(pixels, 4), weights)
         y, z = y.float(), z.float()
@@ -89,7 +92,7 @@ class PicoModel(nn.Module):
             return _round((y_phases[phase] - mu) / q) * coded_phases[phase] * q + mu
 
         y_hat, mu, q = self.context(z_hat, weights, reconstruct)
-        # At index 0 nothing is coded; a symbol that would not have been 0 is charged all the same, so that its scale grows.
+        # At index 0 nothing is coded; a symbol that would not have been 0 is charged, so that its scale grows.
         residual = (y - mu.float()) / q.float()
         y_bits = trained_bits(residual, scale_of_index(index))
 

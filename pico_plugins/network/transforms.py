@@ -20,9 +20,9 @@ LATENT_GAIN = 16.0
 
 
 class Encoder(nn.Module):
-    """Pixel blocks (B, 48, H/4, W/4) in [0, 1] -> y (B, latents, H/16, W/16) and unrounded z (B, hyperlatents, H/64, W/64).
+    """Pixel blocks (B, 48, H/4, W/4) in [0, 1] -> y (B, latents, H/16, W/16), z (B, hyperlatents, H/64, W/64).
 
-    One network: the hyper-encoder is its last part. H and W must be multiples of 64.
+    z is not rounded yet. One network: the hyper-encoder is its last part. H and W must be multiples of 64.
     """
 
     def __init__(self, config: ModelConfig) -> None:

@@ -39,7 +39,8 @@ def load_model(path: Path) -> PicoModel:
     """The model stored by :func:`save_weights`, in float32."""
     with safe_open(path, "pt") as file:
         model = PicoModel(ModelConfig.from_json(file.metadata()["config"]))
-        model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
+        names = file.keys()
+        model.load_state_dict({name: file.get_tensor(name).float() for name in names})
     return model
 
 

@@ -35,7 +35,9 @@ def test_any_size(photo, height, width):
 
 @pytest.mark.parametrize("shape", [(33, 40), (33, 40, 3), (33, 40, 4)])
 def test_channels(photo, shape):
-    pixels = photo[:33, :40, 0] if len(shape) == 2 else np.dstack([photo[:33, :40], photo[:33, :40, :1]])[..., : shape[2]]
+    pixels = (
+        photo[:33, :40, 0] if len(shape) == 2 else np.dstack([photo[:33, :40], photo[:33, :40, :1]])[..., : shape[2]]
+    )
     shown = pico_plugins.decode(pico_plugins.encode(pixels, 90))
     assert shown.shape == shape
     assert shown.dtype == np.uint8
@@ -63,7 +65,9 @@ def test_many_python_threads_at_once(patch, patch_file):
     wrong = []
 
     def work():
-        if pico_plugins.encode(patch, 60) != patch_file or not np.array_equal(pico_plugins.decode(patch_file), expected):
+        if pico_plugins.encode(patch, 60) != patch_file or not np.array_equal(
+            pico_plugins.decode(patch_file), expected
+        ):
             wrong.append(1)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
@@ -136,7 +140,7 @@ def test_other_pixels_are_refused_with_what_is_accepted(pixels):
 
 @pytest.mark.parametrize("quality", [0, 101, -5, "high", None, True, float("nan")])
 def test_bad_quality_is_refused_with_the_range(patch, quality):
-    with pytest.raises(ValueError, match="from 1 .* to 100"):
+    with pytest.raises(ValueError, match=r"from 1 .* to 100"):
         pico_plugins.encode(patch, quality)
 
 
@@ -180,7 +184,14 @@ def test_sources(tmp_path, patch_file):
         def seek(self, *_):
             raise io.UnsupportedOperation
 
-    for source in (path, str(path), bytearray(patch_file), memoryview(patch_file), io.BytesIO(patch_file), Pipe(patch_file)):
+    for source in (
+        path,
+        str(path),
+        bytearray(patch_file),
+        memoryview(patch_file),
+        io.BytesIO(patch_file),
+        Pipe(patch_file),
+    ):
         assert np.array_equal(pico_plugins.decode(source), expected)
     behind = io.BytesIO(b"something" + patch_file)
     behind.seek(9)

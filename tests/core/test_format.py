@@ -58,9 +58,10 @@ def test_header_says_what_was_written(tiled_file):
 
 def test_overhead_of_a_small_image_is_under_100_bytes(photo):
     """Container and coder for 64 x 64 pixels: everything that is not the ideal code length of the symbols."""
+    from safetensors.numpy import load_file
+
     from pico_plugins import weights
     from pico_plugins.model import Model
-    from safetensors.numpy import load_file
 
     piece = np.ascontiguousarray(photo[100:164, 100:164])
     data = pico_plugins.encode(piece)

@@ -33,7 +33,9 @@ def test_coding_never_imports_torch(tmp_path):
 
 
 def test_the_core_registers_nothing():
-    assert run("import pico_plugins; from PIL import Image; print('.pico' in Image.registered_extensions())") == "False\n"
+    assert (
+        run("import pico_plugins; from PIL import Image; print('.pico' in Image.registered_extensions())") == "False\n"
+    )
 
 
 def test_without_constriction_the_same_bytes_are_written(tmp_path, patch_file):

@@ -1,4 +1,4 @@
-"""Write the golden files anew: ``python -m tests.golden.make``. Only when the weights or the format change, on purpose."""
+"""Write the golden files anew: ``python -m tests.golden.make``. Only when weights or format change, on purpose."""
 
 from __future__ import annotations
 

@@ -36,18 +36,21 @@ def with_alpha(image: Image.Image) -> Image.Image:
 
 @pytest.mark.parametrize(
     ("mode", "result"),
-    [("1", "L"), ("L", "L"), ("RGB", "RGB"), ("CMYK", "RGB"), ("YCbCr", "RGB"), ("HSV", "RGB"), ("LAB", "RGB"), ("P", "RGB"),
-     ("RGBX", "RGB")],
-)  # fmt: skip
+    [("1", "L"), ("L", "L"), *((mode, "RGB") for mode in ("RGB", "CMYK", "YCbCr", "HSV", "LAB", "P", "RGBX"))],
+)
 def test_modes_without_transparency(rgb, mode, result):
     if mode == "LAB":
-        image = ImageCms.profileToProfile(rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB")
+        image = ImageCms.profileToProfile(
+            rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
     else:
         image = rgb.convert(mode)
     shown = roundtrip(image, quality=95)
     assert shown.mode == result
     if mode != "LAB":  # Pillow's own conversion of LAB has no defined result to compare with
-        assert psnr(np.asarray(image.convert(result)), np.asarray(shown)) > (12 if mode == "1" else 22 if mode == "P" else 30)
+        assert psnr(np.asarray(image.convert(result)), np.asarray(shown)) > (
+            12 if mode == "1" else 22 if mode == "P" else 30
+        )
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "La", "RGBa", "PA"])

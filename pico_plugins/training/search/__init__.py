@@ -1,1 +1,1 @@
-"""Architecture search: a funnel from many declared configurations, over cost and measured time, to trained finalists."""
+"""Architecture search: a funnel from many declared configurations, over cost and time, to trained finalists."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import tempfile
 import time
@@ -28,7 +29,14 @@ def main(ctx: click.Context, path: Path) -> None:
 @main.command()
 @click.option("--draws", default=1_000_000, show_default=True, help="Configurations drawn and costed.")
 @click.option("--keep", default=300, show_default=True, help="How many of those that pass are kept for timing.")
-@click.option("--decoder", nargs=2, type=float, default=(3.0, 12.0), show_default=True, help="Allowed kMAC per pixel of the decoder.")
+@click.option(
+    "--decoder",
+    nargs=2,
+    type=float,
+    default=(3.0, 12.0),
+    show_default=True,
+    help="Allowed kMAC per pixel of the decoder.",
+)
 @click.option("--seed", default=0, show_default=True)
 @click.pass_obj
 def sample(store: Store, draws: int, keep: int, decoder: tuple[float, float], seed: int) -> None:
@@ -44,7 +52,7 @@ def sample(store: Store, draws: int, keep: int, decoder: tuple[float, float], se
     # Uniform over cost rather than over the space, whose bulk is at the expensive end.
     passed.sort(key=lambda row: row[2])
     edges = [round(i * len(passed) / keep) for i in range(keep + 1)] if len(passed) > keep else range(len(passed) + 1)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         store.add_candidate(*source.choice(passed[start:stop]))
 
 
@@ -54,9 +62,7 @@ def sample(store: Store, draws: int, keep: int, decoder: tuple[float, float], se
 @click.option("--rounds", default=7, show_default=True)
 @click.option("--backend", "backends", multiple=True, default=sorted(TARGETS), show_default=True)
 @click.pass_obj
-def time_candidates(
-    store: Store, minutes: float, group: int, rounds: int, backends: tuple[str, ...]
-) -> None:
+def time_candidates(store: Store, minutes: float, group: int, rounds: int, backends: tuple[str, ...]) -> None:
     """Time encoders and decoders on one tile, a group and the CPU preset as anchor in turn."""
     from .timing import interleaved, prepare
 
@@ -82,7 +88,9 @@ def time_candidates(
 
 @main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="To evaluate on.")
+@click.option(
+    "--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="To evaluate on."
+)
 @click.option("--finalists", default=8, show_default=True)
 @click.option("--steps", default=1000, show_default=True)
 @click.option("--runs", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the runs.")
@@ -111,7 +119,9 @@ def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, st
 
 
 @main.command()
-@click.option("--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for train.")
+@click.option(
+    "--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for train."
+)
 @click.option("--out", default=Path("search"), type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def report(store: Store, images: Path, out: Path) -> None:

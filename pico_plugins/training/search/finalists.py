@@ -13,7 +13,7 @@ from ...network import PicoModel
 
 
 def within_target(timings: list[dict], targets: dict[str, float], tiles: int = 48) -> dict[str, float]:
-    """Candidates whose decoder meets every backend's target and whose encoder takes at most 1.5 times as long as allowed.
+    """Candidates whose decoder meets every backend's target, and whose encoder takes at most 1.5 times that.
 
     ``targets``: seconds for 12 megapixels by backend. Returns the decoder's part of its target (the worst backend's).
     """
@@ -31,7 +31,7 @@ def within_target(timings: list[dict], targets: dict[str, float], tiles: int = 4
 
 
 def choose(shares: dict[str, float], kmac: dict[str, float], count: int) -> list[str]:
-    """Of the candidates within the target the ``count`` that get the most work done in their time, the slow and the fast.
+    """Of the candidates within the target the ``count`` that get the most work done in their time, slow and fast ones.
 
     The range of times is cut into as many parts as are chosen; in each the candidate with the most multiply-accumulates
     wins, since those are what the time buys.

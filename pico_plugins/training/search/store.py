@@ -69,6 +69,8 @@ class Store:
     def curves(self) -> dict[tuple[str, int], list[tuple[float, float]]]:
         """(name, steps) -> (bits per pixel, PSNR) points by level."""
         curves: dict[tuple[str, int], list[tuple[float, float]]] = {}
-        for name, steps, bpp, psnr in self.db.execute("SELECT name, steps, bpp, psnr FROM curve ORDER BY name, steps, level"):
+        for name, steps, bpp, psnr in self.db.execute(
+            "SELECT name, steps, bpp, psnr FROM curve ORDER BY name, steps, level"
+        ):
             curves.setdefault((name, steps), []).append((bpp, psnr))
         return curves

@@ -62,7 +62,7 @@ def _in_parallel(worker: Callable[[], Run]) -> Run:
 
 
 def prepare(config: ModelConfig, backends: list[str], scratch: Path) -> dict[tuple[str, str], Run]:
-    """(backend, side) -> a call that runs the encoder or decoder of ``config`` on as many tiles as there are workers."""
+    """(backend, side) -> a call that runs the encoder or decoder of ``config`` on one tile for each worker."""
     model = PicoModel(config)
     level = torch.tensor([4.0])
     blocks = torch.randint(0, 256, (1, 48, 128, 128), dtype=torch.uint8)
