@@ -10,11 +10,10 @@ from typing import BinaryIO
 
 from .container import MAGIC, check_crc, read_chunks, read_exactly, read_frame, read_magic, write_chunk
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
+from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
 from .tiles import TileGrid
 
 VERSION = 0
-MAX_LEVEL = 224
-"""Quality levels are stored in 1/32: 0 ... 7 * 32."""
 
 MAX_PIXELS = 1 << 29
 """Readers refuse larger images unless told otherwise (``max_pixels``)."""
@@ -71,6 +70,27 @@ class Header:
         if self.channels == 1 and not self.alpha:
             return self.height, self.width
         return self.height, self.width, 4 if self.alpha else 3
+
+    @property
+    def mode(self) -> str:
+        """The name that Pillow and imageio have for such pixels: L, RGB or RGBA."""
+        return "RGBA" if self.alpha else "L" if self.channels == 1 else "RGB"
+
+    def info(self) -> dict[str, object]:
+        """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
+        found: dict[str, object] = dict(self.metadata.text)
+        for name in ("exif", "icc_profile", "xmp"):
+            if value := getattr(self.metadata, name):
+                found[name] = value
+        found["pico"] = {
+            "version": self.version,
+            "model": self.model.hex(),
+            "quality": round(quality_of_level(self.level)),
+            "level": self.level / LEVEL_STEPS,
+            "realism": self.realism,
+            "tile": self.tile,
+        }
+        return found
 
     @property
     def grid(self) -> TileGrid:

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 from . import backends, weights
 from .errors import DamagedError
 from .latent_coder import ScaleTables, TileDecoder, TileEncoder
-from .scale_decoder import HYPERLATENT_LIMIT, LEVEL_STEPS, ScaleDecoder
+from .quality import LEVEL_STEPS
+from .scale_decoder import HYPERLATENT_LIMIT, ScaleDecoder
 
 
 class EntropyModel:

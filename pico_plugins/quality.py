@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numbers
 
-from .header import MAX_LEVEL
+LEVEL_STEPS = 32
+"""Quality levels are stored in 1/32."""
+
+MAX_LEVEL = 7 * LEVEL_STEPS
 
 
 def check_quality(quality: object) -> float:

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .quality import LEVEL_STEPS
+
 SHIFT = 6
 HYPERLATENT_LIMIT = 127
 HIDDEN_LIMIT = 255
-LEVEL_STEPS = 32
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
 
 

@@ -10,12 +10,9 @@ from PIL import Image, ImageFile
 from pico_plugins.container import MAGIC
 from pico_plugins.errors import PicoError, UnsupportedError
 from pico_plugins.header import read_head
-from pico_plugins.quality import quality_of_level
 
 from .options import OPTIONS
 from .saving import save_driver
-
-_MODES = {(1, False): "L", (3, False): "RGB", (1, True): "RGBA", (3, True): "RGBA"}
 
 
 def accept(prefix: bytes) -> bool:
@@ -40,20 +37,8 @@ class PicoImageFile(ImageFile.ImageFile):
                 warnings.warn(str(error), stacklevel=2)
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
-        self._mode = _MODES[header.channels, header.alpha]
-        metadata = header.metadata
-        self.info.update(metadata.text)
-        for name in ("exif", "icc_profile", "xmp"):
-            if value := getattr(metadata, name):
-                self.info[name] = value
-        self.info["pico"] = {
-            "version": header.version,
-            "model": header.model.hex(),
-            "quality": round(quality_of_level(header.level)),
-            "level": header.level / 32,
-            "realism": header.realism,
-            "tile": header.tile,
-        }
+        self._mode = header.mode
+        self.info.update(header.info())
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
         self._coded = True
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..scale_decoder import HIDDEN_LIMIT, LEVEL_STEPS, SHIFT
+from ..quality import LEVEL_STEPS
+from ..scale_decoder import HIDDEN_LIMIT, SHIFT
 from .config import ModelConfig
 
 WEIGHT_LIMIT = 127

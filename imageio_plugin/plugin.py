@@ -1,0 +1,134 @@
+"""The imageio v3 plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
+from imageio.core.v3_plugin_api import ImageProperties, PluginV3
+
+from pico_plugins.container import MAGIC
+from pico_plugins.decoder import decode_region, read_header
+from pico_plugins.encoder import encode_file
+from pico_plugins.errors import PicoError
+from pico_plugins.header import Header, Metadata
+
+Index = int | EllipsisType | None
+
+
+def _check_index(index: Index) -> None:
+    if index not in (None, ..., 0, -1):
+        msg = f"a .pico file holds one image: index {index} is out of range"
+        raise ValueError(msg)
+
+
+class PicoPlugin(PluginV3):
+    """One image a file: ``index`` is 0, or ``...`` for a batch of one."""
+
+    def __init__(self, request: Request) -> None:
+        """Raises ``InitializationError`` for what is no .pico file or target: imageio then asks the next plugin."""
+        super().__init__(request)
+        self._header: Header | None = None
+        if request.mode.io_mode is IOMode.write:
+            if (request.extension or request.format_hint) != ".pico":
+                msg = "PICO writes .pico files"
+                raise InitializationError(msg)
+            return
+        file = request.get_file()
+        self._start = file.tell()
+        magic = file.read(len(MAGIC))
+        file.seek(self._start)
+        if magic != MAGIC:
+            msg = f"{request.raw_uri!r:.100} is not a PICO file"
+            raise InitializationError(msg)
+
+    def _rewound(self):
+        file = self.request.get_file()
+        file.seek(self._start)
+        return file
+
+    def _read_header(self) -> Header:
+        if self._header is None:
+            try:
+                self._header = read_header(self._rewound())
+            except PicoError as error:
+                raise OSError(str(error)) from error
+        return self._header
+
+    def read(
+        self,
+        *,
+        index: Index = None,
+        region: tuple[int, int, int, int] | None = None,
+        realism: float | None = None,
+        threads: int | None = None,
+        max_pixels: int | None = None,
+    ) -> np.ndarray:
+        """The pixels: uint8 (H, W), (H, W, 3) or (H, W, 4); with ``index=...`` a leading axis of one.
+
+        ``region`` = (left, top, right, bottom) decodes only the tiles it meets; the rest as in ``pico_plugins.decode``.
+        Raises ``ValueError`` for another index or a region outside the image, ``OSError`` for damaged data.
+        """
+        _check_index(index)
+        try:
+            pixels = decode_region(self._rewound(), region, realism=realism, threads=threads, max_pixels=max_pixels)
+        except PicoError as error:
+            raise OSError(str(error)) from error
+        return pixels[None] if index is ... else pixels
+
+    def iter(self, **options: Any) -> Iterator[np.ndarray]:
+        """The one image; options as for :meth:`read`."""
+        yield self.read(**options)
+
+    def write(
+        self,
+        ndimage: np.ndarray | list[np.ndarray],
+        *,
+        is_batch: bool | None = None,
+        quality: float = 75,
+        exif: bytes | None = None,
+        icc_profile: bytes | None = None,
+        xmp: bytes | None = None,
+        realism: float = 0.0,
+        threads: int | None = None,
+    ) -> bytes | None:
+        """Write one image, uint8 (H, W), (H, W, 3) or (H, W, 4); a list or batch may hold only one.
+
+        Returns the bytes if the target is ``"<bytes>"``. Raises ``ValueError`` for anything else that is asked for.
+        """
+        if isinstance(ndimage, (list, tuple)) or is_batch:
+            if len(ndimage) != 1:
+                msg = f"a .pico file holds one image, not {len(ndimage)}"
+                raise ValueError(msg)
+            ndimage = ndimage[0]
+        encode_file(
+            self.request.get_file(),
+            np.asarray(ndimage),
+            quality,
+            metadata=Metadata(exif=exif, icc_profile=icc_profile, xmp=xmp),
+            realism=realism,
+            threads=threads,
+        )
+        if self.request._uri_type == URI_BYTES:  # as imageio's own plugins do: there is no public way to ask
+            return self.request.get_file().getvalue()
+        return None
+
+    def properties(self, index: Index = None) -> ImageProperties:
+        """Shape and dtype, from the header alone."""
+        _check_index(index)
+        shape = self._read_header().shape
+        if index is ...:
+            return ImageProperties(shape=(1, *shape), dtype=np.dtype(np.uint8), n_images=1, is_batch=True)
+        return ImageProperties(shape=shape, dtype=np.dtype(np.uint8), is_batch=False)
+
+    def metadata(self, index: Index = None, exclude_applied: bool = True) -> dict[str, Any]:
+        """``mode``, ``shape``, ``exif``, ``icc_profile``, ``xmp`` where there are any, text fields, and ``pico``.
+
+        Nothing is applied while reading (orientation included), so ``exclude_applied`` changes nothing.
+        """
+        _check_index(index)
+        header = self._read_header()
+        return {"mode": header.mode, "shape": (header.width, header.height), **header.info()}

@@ -1,0 +1,145 @@
+"""What imageio's own tests check of a v3 plugin."""
+
+import io
+
+import numpy as np
+import pytest
+
+iio = pytest.importorskip("imageio.v3")
+
+import imageio.v2 as iio2
+from imageio.core.request import InitializationError, Request
+
+import imageio_plugin
+import pico_plugins
+from imageio_plugin.plugin import PicoPlugin
+from tests.conftest import psnr
+
+
+@pytest.fixture
+def path(tmp_path, patch_file):
+    path = tmp_path / "patch.pico"
+    path.write_bytes(patch_file)
+    return path
+
+
+def test_read_every_way(path, patch_file):
+    expected = pico_plugins.decode(patch_file)
+    assert np.array_equal(iio.imread(path), expected)
+    assert np.array_equal(iio.imread(str(path), index=0), expected)
+    assert np.array_equal(iio.imread(path, index=...), expected[None])
+    assert np.array_equal(iio.imread(patch_file, plugin="PICO"), expected)
+    assert np.array_equal(iio.imread(patch_file, extension=".pico"), expected)
+    assert np.array_equal(iio.imread(io.BytesIO(patch_file), extension=".pico"), expected)
+    assert np.array_equal(iio.imread(path, plugin=PicoPlugin), expected)
+    assert np.array_equal(np.stack(list(iio.imiter(path))), expected[None])
+    assert np.array_equal(iio2.imread(path), expected)
+    upper = path.with_suffix(".PICO")
+    upper.write_bytes(patch_file)
+    assert np.array_equal(iio.imread(upper), expected)
+
+
+def test_region_and_realism(tmp_path, tiled_file):
+    path = tmp_path / "a.pico"
+    path.write_bytes(tiled_file)
+    assert np.array_equal(
+        iio.imread(path, region=(70, 10, 100, 90), realism=0.0), pico_plugins.decode(tiled_file)[10:90, 70:100]
+    )
+    with pytest.raises(ValueError, match="not inside"):
+        iio.imread(path, region=(0, 0, 500, 5))
+
+
+@pytest.mark.parametrize("index", [1, -2])
+def test_there_is_one_image(path, index):
+    for call in (iio.imread, iio.improps, iio.immeta):
+        with pytest.raises(ValueError, match="one image"):
+            call(path, index=index)
+
+
+def test_write_every_way(tmp_path, patch):
+    path = tmp_path / "a.pico"
+    iio.imwrite(path, patch, quality=90)
+    assert psnr(iio.imread(path), patch) > 28
+    data = iio.imwrite("<bytes>", patch, extension=".pico", quality=90)
+    assert data == path.read_bytes()
+    buffer = io.BytesIO()
+    iio.imwrite(buffer, patch, extension=".pico", quality=90)
+    assert buffer.getvalue() == data
+    iio2.imwrite(path, patch, quality=90)
+    assert path.read_bytes() == data
+    iio.imwrite(path, [patch], quality=90)
+    assert path.read_bytes() == data
+    iio.imwrite(path, patch[None], is_batch=True, quality=90)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)])
+def test_shapes(tmp_path, shape):
+    iio.imwrite(tmp_path / "a.pico", np.full(shape, 100, np.uint8))
+    assert iio.imread(tmp_path / "a.pico").shape == shape
+    assert iio.improps(tmp_path / "a.pico").shape == shape
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4), np.uint16), np.zeros((2, 4, 4, 3), np.uint8), [np.zeros((4, 4), np.uint8)] * 2]
+)
+def test_refused_pixels(tmp_path, pixels):
+    with pytest.raises(ValueError, match=r"uint8 array|one image"):
+        iio.imwrite(tmp_path / "a.pico", pixels)
+
+
+def test_properties_and_metadata_without_decoding(tmp_path, tiled_file, monkeypatch):
+    path = tmp_path / "a.pico"
+    path.write_bytes(tiled_file)
+    monkeypatch.setattr("imageio_plugin.plugin.decode_region", None)
+    properties = iio.improps(path)
+    assert (properties.shape, properties.dtype, properties.is_batch) == ((140, 220, 4), np.uint8, False)
+    batch = iio.improps(path, index=...)
+    assert (batch.shape, batch.n_images, batch.is_batch) == ((1, 140, 220, 4), 1, True)
+    metadata = iio.immeta(path)
+    assert metadata["mode"] == "RGBA"
+    assert metadata["exif"].startswith(b"II")
+    assert metadata["Title"] == "Café"
+    assert metadata["pico"]["tile"] == 80
+
+
+def test_metadata_is_written(tmp_path, patch):
+    iio.imwrite(tmp_path / "a.pico", patch, exif=b"MM\0*", xmp=b"<x/>", icc_profile=b"icc")
+    metadata = iio.immeta(tmp_path / "a.pico")
+    assert (metadata["exif"], metadata["xmp"], metadata["icc_profile"]) == (b"MM\0*", b"<x/>", b"icc")
+
+
+def test_what_is_not_ours_is_left_to_others(tmp_path, patch):
+    png = tmp_path / "a.png"
+    iio.imwrite(png, patch)
+    assert np.array_equal(iio.imread(png), patch)
+    assert np.array_equal(iio.imread(png.read_bytes()), patch)
+    with pytest.raises(InitializationError):
+        PicoPlugin(Request(png, "r"))
+    with pytest.raises(InitializationError):
+        PicoPlugin(Request(tmp_path / "b.png", "w"))
+    renamed = tmp_path / "c.pico"
+    renamed.write_bytes(png.read_bytes())
+    assert np.array_equal(iio.imread(renamed), patch)
+
+
+def test_damage_is_an_oserror(path, patch_file):
+    broken = bytearray(patch_file)
+    broken[-10] ^= 1
+    path.write_bytes(broken)
+    with pytest.raises(OSError, match="tile 0"):
+        iio.imread(path)
+    broken = bytearray(patch_file)
+    broken[20] ^= 1
+    path.write_bytes(broken)
+    with pytest.raises(OSError, match="HEAD"):
+        iio.improps(path)
+
+
+def test_registration_is_idempotent():
+    from imageio.config import known_extensions, known_plugins
+
+    order = list(known_plugins)
+    imageio_plugin.register_pico()
+    assert list(known_plugins) == order
+    assert len(known_extensions[".pico"]) == 1
