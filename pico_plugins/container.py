@@ -30,13 +30,13 @@ def write_chunk(file: BinaryIO, kind: bytes, payload: bytes) -> None:
     file.write(_CRC.pack(zlib.crc32(payload, zlib.crc32(frame))))
 
 
-def read_exactly(file: BinaryIO, size: int) -> bytes:
-    """``size`` bytes, or :class:`TruncatedError`. Never allocates more than the file holds."""
+def read_exactly(file: BinaryIO, size: int, where: str) -> bytes:
+    """``size`` bytes, or :class:`TruncatedError` that says ``where``. Never allocates more than the file holds."""
     parts, missing = [], size
     while missing:
         part = file.read(min(missing, 1 << 20))
         if not part:
-            raise TruncatedError(missing)
+            raise TruncatedError(missing, where)
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
@@ -47,14 +47,14 @@ def read_magic(file: BinaryIO) -> None:
     start = file.read(len(MAGIC))
     if start != MAGIC:
         if start and MAGIC.startswith(start):
-            raise TruncatedError(len(MAGIC) - len(start))
+            raise TruncatedError(len(MAGIC) - len(start), "the magic bytes")
         msg = "not a PICO file: the magic bytes differ"
         raise NotPicoError(msg)
 
 
 def read_frame(file: BinaryIO) -> tuple[bytes, int, int]:
     """The next chunk's type, length and the CRC-32 of both, to go on with over the payload."""
-    frame = read_exactly(file, _FRAME.size)
+    frame = read_exactly(file, _FRAME.size, "the frame of a chunk")
     kind, length = _FRAME.unpack(frame)
     if not kind.isalpha():
         msg = f"damaged PICO file: {kind!r} is not a chunk type"
@@ -64,9 +64,10 @@ def read_frame(file: BinaryIO) -> tuple[bytes, int, int]:
 
 def check_crc(file: BinaryIO, kind: bytes, crc: int) -> None:
     """Compare with the CRC-32 stored behind a payload."""
-    (stored,) = _CRC.unpack(read_exactly(file, _CRC.size))
+    name = f"chunk {kind.decode('latin-1')}"
+    (stored,) = _CRC.unpack(read_exactly(file, _CRC.size, name))
     if stored != crc:
-        msg = f"damaged PICO file: checksum of chunk {kind.decode('latin-1')} differs"
+        msg = f"damaged PICO file: checksum of {name} differs"
         raise DamagedError(msg)
 
 
@@ -90,7 +91,7 @@ def read_chunks(file: BinaryIO, known: frozenset[bytes], stop: bytes) -> Iterato
         if total > MAX_METADATA:
             msg = f"chunk {name} brings the data before the pixels over {MAX_METADATA} bytes"
             raise LimitError(msg)
-        payload = read_exactly(file, length)
+        payload = read_exactly(file, length, f"chunk {name}")
         check_crc(file, kind, zlib.crc32(payload, crc))
         if kind in known:
             yield kind, payload

@@ -44,7 +44,7 @@ class TileReader:
         try:
             kind, length, self._crc = read_frame(file)
         except TruncatedError as error:
-            raise TruncatedError(error.missing + self.payload_size + 4) from None
+            raise TruncatedError(error.missing + self.payload_size + 4, "chunk DATA") from None
         if kind != b"DATA" or length != self.payload_size:
             msg = "damaged PICO file: the pixel data is not what the tile index announces"
             raise DamagedError(msg)
@@ -55,11 +55,11 @@ class TileReader:
         entry = self.index[number]
         self._file.seek(self._start + entry.offset)
         try:
-            data = read_exactly(self._file, entry.length + entry.alpha_length)
+            data = read_exactly(self._file, entry.length + entry.alpha_length, f"tile {number}")
         except TruncatedError as error:
             left = remaining_bytes(self._file) or 0
             end = self._start + self.payload_size + 4
-            raise TruncatedError(max(error.missing, end - self._file.tell() - left)) from None
+            raise TruncatedError(max(error.missing, end - self._file.tell() - left), error.where) from None
         if zlib.crc32(data) != entry.crc:
             msg = f"damaged PICO file: checksum of tile {number} differs"
             raise DamagedError(msg)

@@ -18,11 +18,11 @@ class DamagedError(PicoError):
 
 
 class TruncatedError(PicoError):
-    """The file ends early; ``missing`` bytes are not there (at least)."""
+    """The file ends early; ``missing`` bytes are not there (at least). ``where`` names the chunk or tile."""
 
-    def __init__(self, missing: int) -> None:
-        super().__init__(f"image file is truncated ({missing} bytes missing)")
-        self.missing = missing
+    def __init__(self, missing: int, where: str) -> None:
+        super().__init__(f"image file is truncated ({missing} bytes missing), in {where}")
+        self.missing, self.where = missing, where
 
 
 class LimitError(PicoError):

@@ -158,7 +158,7 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
     if kind != b"HEAD" or length > 1024:
         msg = "not a PICO file: the first chunk is no header"
         raise NotPicoError(msg)
-    payload = read_exactly(file, length)
+    payload = read_exactly(file, length, "chunk HEAD")
     check_crc(file, kind, zlib.crc32(payload, crc))
     header = Header.unpack(payload)
 
@@ -187,7 +187,7 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
 def read_index(file: BinaryIO, header: Header, crc: int) -> list[TileEntry]:
     """The tile index, right after :func:`read_head`."""
     columns = 3 if header.alpha else 2
-    payload = read_exactly(file, 4 * columns * len(header.grid))
+    payload = read_exactly(file, 4 * columns * len(header.grid), "chunk INDX")
     check_crc(file, b"INDX", zlib.crc32(payload, crc))
     entries, offset = [], 0
     for fields in struct.iter_unpack(f"<{columns}I", payload):

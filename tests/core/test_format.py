@@ -165,7 +165,7 @@ def test_every_flipped_byte_is_noticed(patch_file):
     for at in range(len(patch_file)):
         broken = bytearray(patch_file)
         broken[at] ^= 0x5A
-        with pytest.raises(pico_plugins.PicoError):
+        with pytest.raises(pico_plugins.PicoError, match=r"magic|chunk|tile"):
             pico_plugins.decode(bytes(broken))
 
 
