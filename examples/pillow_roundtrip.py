@@ -1,6 +1,6 @@
 """Save a photo as .pico with Pillow, open it again, and make a thumbnail.
 
-    python examples/pillow_roundtrip.py [PHOTO] [FOLDER]
+python examples/pillow_roundtrip.py [PHOTO] [FOLDER]
 """
 
 import sys

@@ -6,6 +6,13 @@ The names below are imported on first use, so that importing this package costs 
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .decoder import check_file, decode, decode_bands, decode_region, read_header
+    from .encoder import encode, encode_file
+    from .errors import PicoError
+    from .header import Header, Metadata
 
 __version__ = "0.1.0"
 
@@ -21,7 +28,19 @@ _HOME = {
     "Metadata": "header",
     "PicoError": "errors",
 }
-__all__ = [*_HOME, "__version__"]
+__all__ = [
+    "Header",
+    "Metadata",
+    "PicoError",
+    "__version__",
+    "check_file",
+    "decode",
+    "decode_bands",
+    "decode_region",
+    "encode",
+    "encode_file",
+    "read_header",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -10,8 +10,9 @@ import io
 
 import numpy as np
 from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
 
-from .errors import DamagedError
+from .errors import DamagedError, LimitError
 
 
 def encode_alpha(alpha: np.ndarray) -> bytes:
@@ -23,16 +24,30 @@ def encode_alpha(alpha: np.ndarray) -> bytes:
     return out.getvalue()
 
 
+def _lossless_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in the header of a simple lossless WebP file, or None if it is anything else.
+
+    RIFF container: "RIFF", size, "WEBP", "VP8L", size, then a signature byte and 14 + 14 bits of size less 1.
+    """
+    if len(data) < 25 or data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8L" or data[20] != 0x2F:
+        return None
+    bits = int.from_bytes(data[21:25], "little")
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+
+
 def decode_alpha(data: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Inverse of :func:`encode_alpha`. Raises :class:`DamagedError` unless the bytes hold exactly ``shape`` pixels."""
+    """Inverse of :func:`encode_alpha`. Raises :class:`DamagedError` unless the bytes hold exactly ``shape`` pixels,
+    :class:`LimitError` if Pillow is set to refuse even that many."""
     if not data:
         return np.full(shape, 255, np.uint8)
+    if _lossless_size(data) != (shape[1], shape[0]):
+        msg = f"damaged tile: alpha is no lossless WebP of {shape[1]} x {shape[0]} pixels"
+        raise DamagedError(msg)
     try:
-        with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
-            if image.size != (shape[1], shape[0]) or getattr(image, "n_frames", 1) != 1:
-                msg = "damaged tile: alpha has another size"
-                raise DamagedError(msg)
+        with WebPImageFile(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))[:, :, 1]
+    except Image.DecompressionBombError as error:  # the process allows less than one tile
+        raise LimitError(str(error)) from error
     except (OSError, SyntaxError) as error:
         msg = f"damaged tile: alpha cannot be read ({error})"
         raise DamagedError(msg) from error

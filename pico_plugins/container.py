@@ -15,6 +15,7 @@ MAX_METADATA = 32 << 20
 
 _FRAME = struct.Struct("<4sI")
 _CRC = struct.Struct("<I")
+CHUNK_OVERHEAD = _FRAME.size + _CRC.size
 
 
 def is_critical(kind: bytes) -> bool:
@@ -45,6 +46,9 @@ def read_exactly(file: BinaryIO, size: int, where: str) -> bytes:
 def read_magic(file: BinaryIO) -> None:
     """Consume the magic, or raise :class:`NotPicoError`."""
     start = file.read(len(MAGIC))
+    if not isinstance(start, bytes):
+        msg = "the file must be opened in binary mode"
+        raise TypeError(msg)
     if start != MAGIC:
         if start and MAGIC.startswith(start):
             raise TruncatedError(len(MAGIC) - len(start), "the magic bytes")
@@ -83,7 +87,7 @@ def read_chunks(file: BinaryIO, known: frozenset[bytes], stop: bytes) -> Iterato
         if kind == stop:
             yield kind, struct.pack("<II", length, crc)
             return
-        total += length
+        total += CHUNK_OVERHEAD + length
         name = kind.decode("latin-1")
         if kind not in known and is_critical(kind):
             msg = f"PICO file needs a newer reader: unknown critical chunk {name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import BinaryIO
 
 import numpy as np
@@ -23,21 +23,26 @@ BLANK = 128
 
 
 def read_header(source: Source) -> Header:
-    """The header and metadata of a .pico file: no pixels, no network.
+    """The header and metadata of a .pico file: no pixels, no network. A file object is left where it was.
 
     Raises a :class:`pico_plugins.errors.PicoError` for a file that is none, ``OSError`` when reading fails.
     """
     with reading(source) as file:
-        return read_head(file)[0]
+        start = file.tell()
+        try:
+            return read_head(file)[0]
+        finally:
+            file.seek(start)
 
 
 class TileReader:
     """Random access to the tiles of an open file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, max_pixels: int | None = None) -> None:
         """``file`` is seekable and stands where the .pico file begins. Raises a ``PicoError`` if that is not so."""
         self._file = file
         self.header, crc = read_head(file)
+        check_pixels(self.header, max_pixels)
         self.index: list[TileEntry] = read_index(file, self.header, crc)
         self.payload_size = sum(entry.length + entry.alpha_length for entry in self.index)
         self._crc_done = 0
@@ -75,10 +80,10 @@ class TileReader:
             check_crc(self._file, b"DATA", self._crc)
 
 
-def check_file(source: Source) -> None:
+def check_file(source: Source, max_pixels: int | None = None) -> None:
     """Check every checksum of a .pico file without decoding it. Raises a ``PicoError`` if one differs."""
     with reading(source) as file:
-        reader = TileReader(file)
+        reader = TileReader(file, max_pixels)
         for number in range(len(reader.index)):
             reader.tile_bytes(number)
         reader.finish()
@@ -127,8 +132,7 @@ def _decoded_tiles(
 ) -> Iterator[tuple[Header, Iterator[tuple[Tile, np.ndarray]]]]:
     """Header, and an iterator over (tile, pixels) in order."""
     workers = thread_count(threads)
-    reader = TileReader(file)
-    check_pixels(reader.header, max_pixels)
+    reader = TileReader(file, max_pixels)
     decode_one = TileDecoding(reader.header, realism, backend)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
@@ -152,7 +156,8 @@ def _decoded_tiles(
         shape = (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0], *reader.header.shape[2:])
         return tile, np.full(shape, BLANK, np.uint8)
 
-    yield reader.header, ordered(work, fetch(), workers)
+    with closing(ordered(work, fetch(), workers)) as tiles:
+        yield reader.header, tiles
     if damaged is None:
         reader.finish()
 
@@ -217,7 +222,8 @@ def decode_bands(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The image from top to bottom as (first row, pixels), one row of tiles at a time: memory for one such band.
 
-    Errors as in :func:`decode_region`, raised while iterating.
+    Errors as in :func:`decode_region`, raised while iterating. Until the iterator is used up or closed, NumPy's matrix
+    products in this process run on one thread.
     """
     with reading(source) as file:
         options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=None)

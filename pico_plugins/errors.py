@@ -24,6 +24,9 @@ class TruncatedError(PicoError):
         super().__init__(f"image file is truncated ({missing} bytes missing), in {where}")
         self.missing, self.where = missing, where
 
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        return type(self), (self.missing, self.where)
+
 
 class LimitError(PicoError):
     """The file declares more than the reader is willing to process. The message says how to raise the limit."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -38,13 +40,24 @@ def writing(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         yield target
         return
     path = os.path.realpath(os.fspath(target))  # a symbolic link stays one
-    handle, scratch = tempfile.mkstemp(prefix=".pico-", dir=os.path.dirname(path))
+    mode = _mode_of(path)
+    if mode is not None and not stat.S_ISREG(mode):  # a device or pipe cannot be replaced, only written to
+        with open(path, "wb") as file:
+            yield file
+        return
+    folder, name = os.path.split(path)
+    scratch = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        handle = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(scratch, _mode_for(path))
+        if mode is not None:
+            os.chmod(scratch, stat.S_IMODE(mode))
         os.replace(scratch, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -52,11 +65,8 @@ def writing(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         raise
 
 
-def _mode_for(path: str) -> int:
-    """Permissions of the file that is replaced, or those a new file would get."""
+def _mode_of(path: str) -> int | None:
     try:
-        return os.stat(path).st_mode & 0o777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None

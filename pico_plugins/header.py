@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from .container import MAGIC, check_crc, read_chunks, read_exactly, read_frame, read_magic, write_chunk
+from .container import (
+    CHUNK_OVERHEAD,
+    MAGIC,
+    MAX_METADATA,
+    check_crc,
+    read_chunks,
+    read_exactly,
+    read_frame,
+    read_magic,
+    write_chunk,
+)
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
 from .tiles import TileGrid
@@ -18,23 +29,60 @@ VERSION = 0
 MAX_PIXELS = 1 << 29
 """Readers refuse larger images unless told otherwise (``max_pixels``)."""
 
-MIN_TILE, MAX_TILE, MAX_MARGIN = 32, 2048, 64
+MIN_TILE, MAX_TILE = 32, 1024
+"""Bounds of the work that one tile may cause; the margin is at most a quarter of the tile."""
 
 _HEAD = struct.Struct("<BBBBBBHBII8s")
 _ALPHA = 1
 _METADATA = {b"exif": "exif", b"iccp": "icc_profile", b"xmpp": "xmp", b"cicp": "cicp"}
+EXIF_PREFIX = b"Exif\0\0"
 _KNOWN = frozenset([*_METADATA, b"text", b"HEAD"])
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What travels beside the pixels, untouched. ``cicp``: 4 bytes as in ITU-T H.273; ``text``: keyword -> text."""
+    """What travels beside the pixels, untouched.
+
+    ``exif`` starts with the TIFF header (an ``Exif`` prefix is taken off); ``cicp``: 4 bytes as in ITU-T H.273;
+    ``text``: keyword -> text. Raises ``TypeError`` for values of another type, ``ValueError`` for what does not fit.
+    """
 
     exif: bytes | None = None
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     cicp: bytes | None = None
     text: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in _METADATA.values():
+            value = getattr(self, name)
+            if not isinstance(value, bytes | None):
+                msg = f"{name} must be bytes, not {type(value).__name__}"
+                raise TypeError(msg)
+        if self.exif:
+            object.__setattr__(self, "exif", self.exif.removeprefix(EXIF_PREFIX))
+        if self.cicp is not None and len(self.cicp) != 4:
+            msg = f"cicp must be 4 bytes, not {len(self.cicp)}"
+            raise ValueError(msg)
+        for keyword, value in self.text.items():
+            if not isinstance(keyword, str) or not isinstance(value, str):
+                msg = "text must map keywords to strings"
+                raise TypeError(msg)
+            if "\0" in keyword:
+                msg = f"text keyword {keyword!r} contains a NUL character"
+                raise ValueError(msg)
+        size = sum(CHUNK_OVERHEAD + len(payload) for _, payload in self.chunks())
+        if size > MAX_METADATA:
+            msg = f"metadata of {size} bytes: a .pico file may hold {MAX_METADATA}"
+            raise ValueError(msg)
+
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """The chunks (type, payload) that hold it. Raises ``ValueError`` for text that is not valid Unicode."""
+        for kind, name in _METADATA.items():
+            if (value := getattr(self, name)) is not None:
+                yield kind, value
+        for keyword, value in self.text.items():
+            yield b"text", keyword.encode() + b"\0" + value.encode()
 
 
 @dataclass(frozen=True)
@@ -78,10 +126,12 @@ class Header:
 
     def info(self) -> dict[str, object]:
         """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
-        found: dict[str, object] = dict(self.metadata.text)
-        for name in ("exif", "icc_profile", "xmp"):
+        found: dict[str, object] = {}
+        for name in ("icc_profile", "xmp", "cicp", "text"):
             if value := getattr(self.metadata, name):
                 found[name] = value
+        if self.metadata.exif:
+            found["exif"] = EXIF_PREFIX + self.metadata.exif  # as Pillow's JPEG and PNG give it, and its JPEG needs it
         found["pico"] = {
             "version": self.version,
             "model": self.model.hex(),
@@ -130,7 +180,7 @@ class Header:
             ("channels", channels, channels in (1, 3)),
             ("level", level, level <= MAX_LEVEL),
             ("tile", tile, MIN_TILE <= tile <= MAX_TILE),
-            ("margin", margin, margin <= MAX_MARGIN),
+            ("margin", margin, 4 * margin <= tile),
             ("width", width, 0 < width < 1 << 31),
             ("height", height, 0 < height < 1 << 31),
         ):
@@ -176,7 +226,11 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
             raise DamagedError(msg)
         else:
             found[_METADATA[kind]] = chunk
-    header = replace(header, metadata=Metadata(**found, text=text))
+    try:
+        header = replace(header, metadata=Metadata(**found, text=text))
+    except ValueError as error:
+        msg = f"damaged PICO file: {error}"
+        raise DamagedError(msg) from error
     entry = 12 if header.alpha else 8
     if index_length != entry * len(header.grid):
         msg = f"damaged PICO file: tile index of {index_length} bytes for {len(header.grid)} tiles"
@@ -201,11 +255,8 @@ def write_file(file: BinaryIO, header: Header, tiles: list[tuple[bytes, bytes]])
     """A whole file: ``tiles`` are (coded colour, coded alpha) in order; alpha is ignored if the header has none."""
     file.write(MAGIC)
     write_chunk(file, b"HEAD", header.pack())
-    for kind, name in _METADATA.items():
-        if (value := getattr(header.metadata, name)) is not None:
-            write_chunk(file, kind, value)
-    for keyword, value in header.metadata.text.items():
-        write_chunk(file, b"text", keyword.encode() + b"\0" + value.encode())
+    for kind, payload in header.metadata.chunks():
+        write_chunk(file, kind, payload)
     index, data = bytearray(), bytearray()
     for colour, alpha in tiles:
         lengths = (len(colour), len(alpha)) if header.alpha else (len(colour),)

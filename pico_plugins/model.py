@@ -62,7 +62,7 @@ class Model:
         """
         decoder = TileDecoder(self.entropy.tables, data)
         z = decoder.take(self.entropy.hyper_indices(*shape))
-        if np.abs(z).max(initial=0) > HYPERLATENT_LIMIT:
+        if z.min(initial=0) < -HYPERLATENT_LIMIT or z.max(initial=0) > HYPERLATENT_LIMIT:
             msg = "damaged tile: hyperlatent out of range"
             raise DamagedError(msg)
         indices = self.entropy.scale_decoder(z, level)

@@ -6,7 +6,7 @@ import warnings
 
 from PIL import Image
 
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def to_codec_mode(image: Image.Image) -> Image.Image:
@@ -15,7 +15,7 @@ def to_codec_mode(image: Image.Image) -> Image.Image:
     Transparency is kept in whatever form it comes; 16-bit gray is scaled to 8 bits with a warning, never clipped.
     Raises ``OSError``, as Pillow's own formats do, for modes whose range has no meaning here (I, F).
     """
-    if image.mode in _SIXTEEN_BITS:
+    if image.mode in SIXTEEN_BITS:
         import numpy as np
 
         warnings.warn("PICO stores 8 bits: 16-bit gray is scaled down", stacklevel=4)

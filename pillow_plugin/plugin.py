@@ -45,7 +45,7 @@ class PicoImageFile(ImageFile.ImageFile):
     def load_seek(self, pos: int) -> None:
         """Nothing to seek: the pixels are in memory. That this exists tells Pillow not to map or feed the file."""
 
-    def load(self):
+    def load(self) -> Image.core.PixelAccess | None:
         """Decode. Raises ``OSError`` for damaged or truncated data.
 
         Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead.
@@ -53,6 +53,7 @@ class PicoImageFile(ImageFile.ImageFile):
         if self.tile and self._coded:
             from pico_plugins.decoder import decode
 
+            self._check_open()
             self.fp.seek(self._begin)
             try:
                 pixels = decode(
@@ -71,14 +72,20 @@ class PicoImageFile(ImageFile.ImageFile):
             self._coded = False
         return super().load()
 
+    def _check_open(self) -> None:
+        if self.fp is None:
+            msg = "Operation on closed image"
+            raise ValueError(msg)
+
     def verify(self) -> None:
         """Check every checksum without decoding. Raises ``OSError`` if one differs or data is missing."""
         from pico_plugins.decoder import check_file
 
         if self.tile and self._coded:
+            self._check_open()
             self.fp.seek(self._begin)
             try:
-                check_file(self.fp)
+                check_file(self.fp, self.width * self.height)
             except PicoError as error:
                 raise OSError(str(error)) from error
         super().verify()

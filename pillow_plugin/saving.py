@@ -7,16 +7,17 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from .modes import to_codec_mode
+from .modes import SIXTEEN_BITS, to_codec_mode
 from .options import OPTIONS
 
-_EXIF_PREFIX = b"Exif\0\0"
+_GRAY = {"1", "L", "LA", "La", *SIXTEEN_BITS}
+_COLOUR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA"}
 
 
-def _exif_bytes(exif: bytes | Image.Exif | None) -> bytes | None:
-    if isinstance(exif, Image.Exif):
-        exif = exif.tobytes()
-    return exif.removeprefix(_EXIF_PREFIX) if exif else None
+def _fitting_profile(image: Image.Image, written: str) -> bytes | None:
+    """The image's ICC profile, if it still describes the colours once they are in mode ``written``."""
+    fits = image.mode in (_GRAY if written == "L" else _COLOUR)
+    return image.info.get("icc_profile") if fits else None
 
 
 def save(
@@ -27,6 +28,7 @@ def save(
     exif: bytes | Image.Exif | None = None,
     xmp: bytes | str | None = None,
     icc_profile: bytes | bool | None = True,
+    text: dict[str, str] | None = None,
     realism: float = 0.0,
     threads: int | None = None,
     progress: Any = None,
@@ -34,8 +36,9 @@ def save(
 ) -> None:
     """Write ``image`` to ``target``; under a path, atomically: the old file stays until the new one is complete.
 
-    ``Image.save`` takes the same options. ``exif`` and ``xmp`` are written when given, as in Pillow's own formats; the
-    image's ICC profile is kept unless ``icc_profile`` is None or another one. Unknown options are ignored, as
+    ``Image.save`` takes the same options. ``exif`` and ``xmp`` are written when given, as in Pillow's own formats; so
+    is ``text`` (keyword -> text). The image's ICC profile is kept unless ``icc_profile`` is None or another one, or the
+    colours had to be converted. Unknown options are ignored, as
     everywhere in Pillow. Raises ``ValueError`` for options out of range, ``OSError`` for a mode that cannot be written.
     """
     import numpy as np
@@ -43,21 +46,22 @@ def save(
     from pico_plugins.encoder import encode_file
     from pico_plugins.header import Metadata
 
+    pixels = to_codec_mode(image)
     if icc_profile is True:
-        # A profile describes the mode it came with: a CMYK one would be wrong for what is written.
-        icc_profile = None if image.mode == "CMYK" else image.info.get("icc_profile")
+        icc_profile = _fitting_profile(image, pixels.mode)
     metadata = Metadata(
-        exif=_exif_bytes(exif),
+        exif=(exif.tobytes() if isinstance(exif, Image.Exif) else exif) or None,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         icc_profile=icc_profile or None,
+        text=text or {},
     )
     encode_file(
         target,
-        np.asarray(to_codec_mode(image)),
+        np.asarray(pixels),
         OPTIONS.quality if quality is None else quality,
         metadata=metadata,
         realism=realism,
-        threads=threads or OPTIONS.threads,
+        threads=OPTIONS.threads if threads is None else threads,
         backend=OPTIONS.backend,
         progress=progress,
     )

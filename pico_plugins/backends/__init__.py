@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,18 +42,34 @@ def available() -> list[str]:
     return [name for name, (_, _, package) in _BACKENDS.items() if find_spec(package)]
 
 
-@lru_cache(maxsize=4)
-def load(name: str | None, folder: Path, threads: int) -> Networks:
-    """The networks in ``folder`` on backend ``name`` (None: the environment's PICO_BACKEND, else the preferred one).
+def resolve(name: str | None) -> str:
+    """The backend meant by ``name``: itself; for None the environment's PICO_BACKEND; for "auto" the preferred one.
 
-    ``threads`` is how many threads one call may use. Raises ``ValueError`` for an unknown or missing backend.
+    Raises ``ValueError`` for one that is unknown or not installed.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
     installed = available()
     if choice == "auto" and installed:
-        choice = installed[0]
+        return installed[0]
     if choice not in installed:
         msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
         raise ValueError(msg)
-    module, cls, _ = _BACKENDS[choice]
+    return choice
+
+
+def load(name: str | None, folder: Path, threads: int) -> Networks:
+    """The networks in ``folder`` on backend ``name`` (see :func:`resolve`), loaded once and then shared.
+
+    ``threads`` is how many threads one call may use.
+    """
+    with _loading:
+        return _load(resolve(name), folder, threads)
+
+
+_loading = threading.Lock()
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, folder: Path, threads: int) -> Networks:
+    module, cls, _ = _BACKENDS[name]
     return getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)

@@ -17,8 +17,6 @@ class OnnxRuntimeNetworks:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Several tiles are in work at once: an arena per session would keep the largest of each for good.
-        options.enable_cpu_mem_arena = True
         providers = ["CPUExecutionProvider"]
 
         def session(name: str) -> onnxruntime.InferenceSession:
@@ -40,7 +38,9 @@ class OnnxRuntimeNetworks:
         feed = {"latents": latents[None], "level": _scalar(level), "realism": _scalar(realism)}
         return from_blocks(self._synthesis.run(None, feed)[0][0])
 
-    def _run_context(self, z, given, coded, level, encoding) -> tuple[np.ndarray, np.ndarray]:
+    def _run_context(
+        self, z: np.ndarray, given: np.ndarray, coded: np.ndarray, level: float, encoding: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         feed = {
             "hyperlatents": z[None].astype(np.float32),
             "given": given[None].astype(np.float32),

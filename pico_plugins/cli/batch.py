@@ -1,56 +1,63 @@
-"""What encode and decode share: many files, one bar, a summary in the exit code."""
+"""What encode and decode share: many files, where they go, a summary in the exit code."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from .progress import progress_bar
+
 Work = Callable[[Path, Path, Callable[[int, int], None]], str]
 
 
-def target_of(source: Path, output: Path | None, suffix: str, many: bool) -> Path:
-    """Where the result for ``source`` goes: ``output`` if that names a file, else below it or beside the source."""
-    if output is None:
-        return source.with_suffix(suffix)
-    if many or output.is_dir():
-        return output / source.with_suffix(suffix).name
-    return output
+def _is_folder(output: Path, given: str) -> bool:
+    """A name without suffix, or with a separator at its end, means a folder, as does an existing one."""
+    return output.is_dir() or given.endswith(("/", "\\")) or not output.suffix
 
 
-def run_batch(sources: tuple[Path, ...], output: Path | None, suffix: str, force: bool, work: Work) -> None:
+def run_batch(sources: tuple[Path, ...], output: str | None, suffix: str, force: bool, work: Work) -> None:
     """Call ``work(source, target, progress)`` for each file and print the line it returns.
 
-    A file that fails is reported on standard error and the rest goes on. Exit code: 0 all good, 1 some failed.
+    A target is a file beside its source, in the folder ``output``, or ``output`` itself. A file that fails is reported
+    on standard error and the rest goes on. Exit code: 0 all good, 1 some failed.
     """
-    many = len(sources) > 1
-    if many and output is not None:
-        if output.exists() and not output.is_dir():
+    folder = file = None
+    if output is not None:
+        if _is_folder(Path(output), output):
+            folder = Path(output)
+            folder.mkdir(parents=True, exist_ok=True)
+        elif len(sources) > 1:
             raise click.UsageError("with several files, --output must be a folder")
-        output.mkdir(parents=True, exist_ok=True)
+        else:
+            file = Path(output)
+            if not file.parent.is_dir():
+                raise click.UsageError(f"the folder {file.parent} does not exist")
     failed = 0
-    taken: set[Path] = set()
+    taken: dict[Path, Path] = {}
     for source in sources:
-        target = target_of(source, output, suffix, many)
+        target = file or (folder or source.parent) / f"{source.stem}{suffix}"
         try:
-            if target in taken or (target.exists() and not force):
-                click.echo(f"{source}: {target} exists (--force replaces it)", err=True)
-                failed += 1
-                continue
-            taken.add(target)
-            with click.progressbar(length=1, label=source.name, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-                def progress(done: int, total: int) -> None:
-                    bar.length = total
-                    bar.update(done - bar.pos)
-
+            _check_target(source, target, taken, force)
+            taken[target] = source
+            with progress_bar(source.name) as progress:
                 line = work(source, target, progress)
-        except (OSError, ValueError) as error:
-            click.echo(f"{source}: {error}", err=True)
+        except Exception as error:  # whatever is wrong with one file, the others are not to blame
+            click.echo(f"{source}: {error or type(error).__name__}", err=True)
             failed += 1
         else:
             click.echo(line)
     if failed:
         raise SystemExit(1)
+
+
+def _check_target(source: Path, target: Path, taken: dict[Path, Path], force: bool) -> None:
+    if target in taken:
+        raise ValueError(f"{target} has just been written from {taken[target]}")
+    if not target.exists():
+        return
+    if target.samefile(source):
+        raise ValueError("the result would replace its source")
+    if not force:
+        raise ValueError(f"{target} exists (--force replaces it)")

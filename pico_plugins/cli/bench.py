@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
+
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..evaluation.peers import Peer
 
 _CODECS = ("jpeg", "webp", "avif", "jxl")
 _METRICS = ("psnr", "ms-ssim")
@@ -44,17 +47,6 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-@contextmanager
-def _bar():
-    with click.progressbar(length=1, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield progress
-
-
 @click.command("bench", cls=_ListOptions)
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--against", multiple=True, type=click.Choice(_CODECS), help="One or more codecs. [default: all]")
@@ -62,8 +54,8 @@ def _bar():
 @click.option("--low", default=0.2, show_default=True, help="BD-rates are taken from this many bits per pixel ...")
 @click.option("--high", default=1.0, show_default=True, help="... to this many.")
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
-@click.option("--quality", default=75, show_default=True, help="Of pico, with --speed.")
-@click.option("--rounds", default=5, show_default=True, help="With --speed.")
+@click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pico, with --speed.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="With --speed.")
 @click.option(
     "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
 )
@@ -85,20 +77,31 @@ def command(
     """
     from ..evaluation.peers import PEERS
 
+    files = _images(images)
+    if not files:
+        raise click.UsageError("no images found")
     peers = [PEERS[name]() for name in ("pico", *(against or _CODECS))]
     for peer in peers:
         click.echo(peer.describe())
     if speed:
-        with _bar() as progress:
-            for path in _images(images):
+        with progress_bar("measuring") as progress:
+            for path in files:
                 _print_speed(path, peers, quality, rounds, progress)
         return
     output.mkdir(parents=True, exist_ok=True)
-    with _bar() as progress:
-        _rate_distortion(_images(images), peers, metrics or _METRICS, low, high, output, progress)
+    with progress_bar("measuring") as progress:
+        _rate_distortion(files, peers, metrics or _METRICS, low, high, output, progress)
 
 
-def _rate_distortion(images, peers, metrics, low: float, high: float, output: Path, progress: Callable) -> None:
+def _rate_distortion(
+    images: list[Path],
+    peers: list[Peer],
+    metrics: tuple[str, ...],
+    low: float,
+    high: float,
+    output: Path,
+    progress: Callable[[int, int], None],
+) -> None:
     from ..evaluation.bd_rate import bd_rate
     from ..evaluation.bench import Cache, mean_curves, measure
     from ..evaluation.plot import plot_curves
@@ -123,7 +126,9 @@ def _rate_distortion(images, peers, metrics, low: float, high: float, output: Pa
             click.echo(f"  BD-rate of pico against {peer.name}, {low:g}-{high:g} bits per pixel: {change:+.1f}%")
 
 
-def _print_speed(path: Path, peers, quality: int, rounds: int, progress: Callable) -> None:
+def _print_speed(
+    path: Path, peers: list[Peer], quality: int, rounds: int, progress: Callable[[int, int], None]
+) -> None:
     import numpy as np
     from PIL import Image
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PHOTO = Path(__file__).parent.parent / "demo" / "coffee.png"
 
 
-def _psnr(a, b) -> float:
-    import numpy as np
-
-    return float(10 * np.log10(255**2 / np.mean((a.astype(np.float64) - b) ** 2)))
-
-
-def _peer(image, form: str, size: int) -> tuple[int, bytes, float, float]:
+def _peer(image: Image.Image, form: str, size: int) -> tuple[int, bytes, float, float]:
     """(quality, file, encode s, decode s) of the quality whose file is nearest to ``size`` bytes."""
     from PIL import Image
 
@@ -41,7 +39,12 @@ def _peer(image, form: str, size: int) -> tuple[int, bytes, float, float]:
 @click.command("demo")
 @click.argument("photo", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--output", default=".", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
+    "-o",
+    "--output",
+    default="pico-demo",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default=True,
+    help="Folder to write to.",
 )
 @click.option("-q", "--quality", type=click.FloatRange(1, 100), default=40, show_default=True)
 def command(photo: Path | None, output: Path, quality: float) -> None:
@@ -51,6 +54,7 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
 
     from ..decoder import decode
     from ..encoder import encode
+    from ..evaluation.metrics import psnr
 
     source = photo or PHOTO
     with Image.open(source) as opened:
@@ -72,12 +76,14 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
         rows.append((form, peer_quality, peer_data, peer_pixels, encode_s, decode_s))
 
     output.mkdir(parents=True, exist_ok=True)
+    if output.samefile(source.parent):
+        raise click.UsageError("--output must be another folder than the photo's")
     click.echo(f"{source.name}: {image.width} x {image.height} pixels")
     click.echo(f"{'':5} {'quality':>7} {'bytes':>9} {'bits/px':>8} {'PSNR dB':>8} {'encode s':>9} {'decode s':>9}")
     for name, q, coded, shown, encode_s, decode_s in rows:
         bpp = 8 * len(coded) / (image.width * image.height)
         click.echo(
-            f"{name:5} {q:7.0f} {len(coded):9,} {bpp:8.3f} {_psnr(pixels, shown):8.2f} {encode_s:9.3f} {decode_s:9.3f}"
+            f"{name:5} {q:7.0f} {len(coded):9,} {bpp:8.3f} {psnr(pixels, shown):8.2f} {encode_s:9.3f} {decode_s:9.3f}"
         )
         path = output / f"{source.stem}.{name.lower()}"
         path.write_bytes(coded)

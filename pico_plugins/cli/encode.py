@@ -12,7 +12,7 @@ from .batch import run_batch
 
 @click.command("encode")
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several images.")
+@click.option("-o", "--output", help="File, or folder: a name without suffix is a folder.")
 @click.option(
     "-q", "--quality", type=click.FloatRange(1, 100), default=75, show_default=True, help="1 smallest ... 100 best."
 )
@@ -20,7 +20,7 @@ from .batch import run_batch
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
-    images: tuple[Path, ...], output: Path | None, quality: float, strip: bool, threads: int | None, force: bool
+    images: tuple[Path, ...], output: str | None, quality: float, strip: bool, threads: int | None, force: bool
 ) -> None:
     """Write IMAGES (anything that Pillow opens) as .pico files."""
     from PIL import Image

@@ -34,6 +34,7 @@ def describe(path: Path) -> dict[str, object]:
         "exif_bytes": len(metadata.exif or b""),
         "icc_profile_bytes": len(metadata.icc_profile or b""),
         "xmp_bytes": len(metadata.xmp or b""),
+        "cicp": list(metadata.cicp or b""),
         "text": metadata.text,
     }
 

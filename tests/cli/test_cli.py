@@ -66,10 +66,44 @@ def test_wrong_usage(pictures):
     assert pico("encode", pictures / "two.png", "-q", 0).exit_code == 2
     assert pico("encode", pictures / "missing.png").exit_code == 2
     assert pico("encode", pictures / "one.jpg", pictures / "two.png", "-o", pictures / "one.jpg").exit_code == 2
+    assert pico("encode", pictures / "one.jpg", "-o", pictures / "no" / "a.pico").exit_code == 2
     pico("encode", pictures / "two.png")
     result = pico("decode", pictures / "two.pico", "--to", "xyz")
     assert result.exit_code == 1
     assert "cannot write .xyz" in result.stderr
+    assert "cannot write .psd" in pico("decode", pictures / "two.pico", "--to", "psd").stderr
+
+
+def test_one_file_into_a_folder_that_is_not_there_yet(pictures):
+    assert pico("encode", pictures / "two.png", "-o", pictures / "new").exit_code == 0
+    assert (pictures / "new" / "two.pico").exists()
+
+
+def test_sources_are_never_replaced(pictures):
+    before = (pictures / "one.jpg").read_bytes()
+    result = pico("encode", pictures / "one.jpg", "-o", pictures / "one.jpg", "--force")
+    assert result.exit_code == 1
+    assert "its source" in result.stderr
+    assert (pictures / "one.jpg").read_bytes() == before
+
+
+def test_two_sources_for_one_target(pictures):
+    Image.open(pictures / "one.jpg").save(pictures / "one.png")
+    result = pico("encode", pictures / "one.jpg", pictures / "one.png")
+    assert result.exit_code == 1
+    assert "has just been written from" in result.stderr
+
+
+def test_transparency_and_text_in_png(pictures, patch):
+    pixels = np.dstack([patch, patch[..., :1]])
+    metadata = pico_plugins.Metadata(xmp=b"<x/>", text={"Title": "a cup"})
+    pico_plugins.encode_file(pictures / "a.pico", pixels, metadata=metadata)
+    assert pico("decode", pictures / "a.pico").exit_code == 0
+    shown = Image.open(pictures / "a.png")
+    assert shown.mode == "RGBA"
+    assert shown.info["Title"] == "a cup"
+    assert shown.info["xmp"] == b"<x/>"
+    assert "no transparency" in pico("decode", pictures / "a.pico", "--to", "jpg").stderr
 
 
 def test_info(pictures, tmp_path):
@@ -92,6 +126,10 @@ def test_demo(tmp_path):
     assert pico_plugins.read_header(tmp_path / "coffee.pico").width == 600
 
 
+def test_demo_does_not_write_beside_the_photo(pictures):
+    assert pico("demo", pictures / "one.jpg", "-o", pictures).exit_code == 2
+
+
 def test_help_and_version_name_the_commands():
     result = pico("--help")
     for name in ("encode", "decode", "info", "demo", "bench"):
@@ -112,6 +150,7 @@ def test_bench_writes_table_plot_and_rates(tmp_path, photo):
     for row in rows[:3]:
         assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 192**2)
     assert Image.open(out / "curves.png").width > 500
+    assert pico("bench", out.parent / "empty.png").exit_code == 2
     before = (out / "cache.jsonl").read_text()
     assert pico(*arguments).output == first.output
     assert (out / "cache.jsonl").read_text() == before

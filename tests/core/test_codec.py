@@ -3,10 +3,11 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pico_plugins
 from pico_plugins.alpha import decode_alpha, encode_alpha
-from pico_plugins.errors import DamagedError
+from pico_plugins.errors import DamagedError, LimitError
 from pico_plugins.quality import level_of_quality, quality_of_level
 from tests.conftest import psnr
 
@@ -211,3 +212,33 @@ def test_alpha_is_lossless_and_opaque_is_free():
         decode_alpha(encode_alpha(np.zeros((5, 5), np.uint8)), (5, 6))
     with pytest.raises(DamagedError):
         decode_alpha(b"RIFFnonsense", (5, 6))
+    lossy = io.BytesIO()
+    Image.new("RGB", (6, 5)).save(lossy, "WEBP", quality=50)
+    with pytest.raises(DamagedError, match="lossless"):
+        decode_alpha(lossy.getvalue(), (5, 6))
+
+
+def test_pillows_limit_on_pixels_is_met_with_our_own_error(patch, monkeypatch):
+    pixels = np.dstack([patch, patch[..., :1]])
+    data = pico_plugins.encode(pixels)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(LimitError):
+        pico_plugins.decode(data)
+
+
+def test_an_interrupted_decode_cleans_up(tiled_file):
+    """A progress callback that raises, and a band iterator that is dropped, leave no threads and no BLAS limit."""
+    from pico_plugins import blas
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    for threads in (1, 2):
+        with pytest.raises(KeyboardInterrupt) as kept:
+            pico_plugins.decode(tiled_file, progress=stop, threads=threads)
+        assert kept.value
+        bands = pico_plugins.decode_bands(tiled_file, threads=threads)
+        next(bands)
+        bands.close()
+        assert not blas._taken.locked()
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("pico")]

@@ -52,6 +52,20 @@ def test_symbolic_links_stay_links(tmp_path, patch):
     assert pico_plugins.decode(real).shape == patch.shape
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+def test_devices_and_pipes_are_written_to_not_replaced(tmp_path, patch, patch_file):
+    import threading
+
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    pico_plugins.encode_file(pipe, patch, 60)
+    reader.join(20)
+    assert got == [patch_file]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 def test_missing_folder(tmp_path, patch):
     with pytest.raises(FileNotFoundError):
         pico_plugins.encode_file(tmp_path / "no" / "a.pico", patch)

@@ -113,8 +113,8 @@ def _with_head(data: bytes, **changes: int) -> bytes:
         ({"channels": 2}, NotPicoError),
         ({"level": 225}, NotPicoError),
         ({"tile": 31}, NotPicoError),
-        ({"tile": 65000}, NotPicoError),
-        ({"margin": 65}, NotPicoError),
+        ({"tile": 1025}, NotPicoError),
+        ({"margin": 21, "tile": 80}, NotPicoError),
         ({"width": 0}, NotPicoError),
         ({"height": 1 << 31}, NotPicoError),
         ({"width": 5000}, DamagedError),
@@ -127,8 +127,8 @@ def test_header_fields_are_checked(patch_file, changes, error):
 
 
 def test_huge_declared_size_is_refused_before_anything_is_allocated():
-    entries = (-(-60_000 // 2048)) ** 2
-    head = struct.pack("<BBBBBBHBII8s", 0, 3, 0, 8, 0, 0, 2048, 0, 60_000, 60_000, bytes(8))
+    entries = (-(-60_000 // 1024)) ** 2
+    head = struct.pack("<BBBBBBHBII8s", 0, 3, 0, 8, 0, 0, 1024, 0, 60_000, 60_000, bytes(8))
     bomb = join([(b"HEAD", head), (b"INDX", bytes(8 * entries)), (b"DATA", b"")])
     with pytest.raises(LimitError, match="max_pixels"):
         pico_plugins.decode(bomb)
@@ -145,6 +145,68 @@ def test_metadata_is_bounded_before_it_is_read(patch_file):
     promise = head + struct.pack("<4sI", b"exif", MAX_METADATA + 1)
     with pytest.raises(LimitError, match="exif"):
         pico_plugins.read_header(promise)
+
+
+def test_the_frames_of_empty_chunks_count_too(patch_file):
+    many = patch_file[: 8 + 12 + 25] + join([(b"zzzz", b"")])[8:] * (MAX_METADATA // 12 + 1)
+    with pytest.raises(LimitError):
+        pico_plugins.read_header(many)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"icc_profile": bytes(MAX_METADATA)}, ValueError),
+        ({"cicp": b"12345"}, ValueError),
+        ({"text": {"a\0b": "c"}}, ValueError),
+        ({"text": {"a": "\ud800"}}, ValueError),
+        ({"text": {"a": b"c"}}, TypeError),
+        ({"exif": "abc"}, TypeError),
+    ],
+)
+def test_metadata_that_could_not_be_read_back_is_refused(options, error):
+    with pytest.raises(error):
+        pico_plugins.Metadata(**options)
+
+
+def test_all_metadata_comes_back(patch):
+    metadata = pico_plugins.Metadata(b"Exif\0\0MM\0*", b"icc", b"xmp", bytes((9, 16, 9, 1)), {"a": "b", "": ""})
+    found = pico_plugins.read_header(pico_plugins.encode(patch, metadata=metadata)).metadata
+    assert found == metadata
+    assert found.exif == b"MM\0*"
+
+
+def test_hyperlatents_out_of_range_are_refused(patch_file):
+    """Even -2^31, whose absolute value is negative in 32 bits."""
+    from pico_plugins import weights
+    from pico_plugins.latent_coder import TileEncoder
+    from pico_plugins.model import Model
+
+    model = Model(weights.DEFAULT)
+    indices = model.entropy.hyper_indices(64, 64)
+    for value in (-128, 128, -(1 << 31), (1 << 31) - 1):
+        z = np.zeros(indices.shape, np.int32)
+        z[np.unravel_index(np.argmax(indices), indices.shape)] = value
+        encoder = TileEncoder(model.entropy.tables)
+        encoder.add(z, indices)
+        with pytest.raises(DamagedError, match="hyperlatent out of range"):
+            model.decode_symbols(encoder.finish(), (64, 64), 0)
+
+
+def test_errors_survive_pickling():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(TruncatedError(7, "tile 3")))
+    assert (error.missing, error.where, str(error)) == (7, "tile 3", str(TruncatedError(7, "tile 3")))
+
+
+def test_read_header_leaves_a_file_where_it_was(patch_file):
+    file = io.BytesIO(b"before" + patch_file)
+    file.seek(6)
+    pico_plugins.read_header(file)
+    assert file.tell() == 6
+    with pytest.raises(TypeError, match="binary"):
+        pico_plugins.read_header(io.StringIO("text"))
 
 
 def test_repeated_metadata_is_refused(patch_file):

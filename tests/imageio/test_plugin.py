@@ -98,15 +98,15 @@ def test_properties_and_metadata_without_decoding(tmp_path, tiled_file, monkeypa
     assert (batch.shape, batch.n_images, batch.is_batch) == ((1, 140, 220, 4), 1, True)
     metadata = iio.immeta(path)
     assert metadata["mode"] == "RGBA"
-    assert metadata["exif"].startswith(b"II")
-    assert metadata["Title"] == "Café"
+    assert metadata["exif"].startswith(b"Exif\0\0II")
+    assert metadata["text"] == {"Title": "Café"}
     assert metadata["pico"]["tile"] == 80
 
 
 def test_metadata_is_written(tmp_path, patch):
     iio.imwrite(tmp_path / "a.pico", patch, exif=b"MM\0*", xmp=b"<x/>", icc_profile=b"icc")
     metadata = iio.immeta(tmp_path / "a.pico")
-    assert (metadata["exif"], metadata["xmp"], metadata["icc_profile"]) == (b"MM\0*", b"<x/>", b"icc")
+    assert (metadata["exif"], metadata["xmp"], metadata["icc_profile"]) == (b"Exif\0\0MM\0*", b"<x/>", b"icc")
 
 
 def test_what_is_not_ours_is_left_to_others(tmp_path, patch):

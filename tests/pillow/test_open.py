@@ -69,9 +69,9 @@ def test_file_is_closed_after_load_and_without_warning(path):
 
 def test_info(tmp_path, tiled_file):
     image = Image.open(io.BytesIO(tiled_file))
-    assert image.info["exif"] == b"II*\0\x08\0\0\0\0\0"
+    assert image.info["exif"] == b"Exif\0\0II*\0\x08\0\0\0\0\0"
     assert image.info["xmp"] == b"<x/>"
-    assert image.info["Title"] == "Café"
+    assert image.info["text"] == {"Title": "Café"}
     assert "icc_profile" not in image.info
     assert image.info["pico"]["tile"] == 80
     assert image.get_format_mimetype() == "image/x-pico"
@@ -142,6 +142,17 @@ def test_copy_pickle_and_parser(path, patch_file):
     assert np.array_equal(np.asarray(parser.close()), expected)
 
 
+def test_closed_images_say_so(path):
+    with Image.open(path) as image:
+        pass
+    with pytest.raises(ValueError, match="closed image"):
+        image.load()
+    image = Image.open(path)
+    image.close()
+    with pytest.raises(ValueError, match="closed image"):
+        image.verify()
+
+
 def test_thumbnail_crop_and_convert(path):
     image = Image.open(path)
     image.thumbnail((20, 20))
@@ -176,6 +187,9 @@ def test_registration_is_idempotent_and_takes_options():
     assert dict(Image.OPEN) == before
     with pytest.raises(TypeError, match="unknown option 'speed'"):
         pillow_plugin.register_pico_opener(speed=3)
+    for option, value in {"quality": 0, "realism": 5, "threads": 0, "backend": "abacus"}.items():
+        with pytest.raises(ValueError, match=option):
+            pillow_plugin.register_pico_opener(**{option: value})
 
 
 def test_default_quality_can_be_set(patch):

@@ -130,8 +130,11 @@ def test_exif_is_written_when_asked_for(rgb):
     assert "exif" not in roundtrip(rgb).info
     for form in (exif, exif.tobytes(), b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")):
         shown = roundtrip(rgb, exif=form)
-        assert not shown.info["exif"].startswith(b"Exif")
+        assert shown.info["exif"].count(b"Exif\0\0") == 1
         assert shown.getexif()[0x010E] == "a cup"
+        jpeg = io.BytesIO()
+        shown.save(jpeg, "JPEG", exif=shown.info["exif"])
+        assert Image.open(jpeg).getexif()[0x010E] == "a cup"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -151,14 +154,22 @@ def test_icc_profile_is_kept_replaced_or_dropped(rgb):
     assert roundtrip(rgb).info["icc_profile"] == profile
     assert roundtrip(rgb, icc_profile=b"other").info["icc_profile"] == b"other"
     assert "icc_profile" not in roundtrip(rgb, icc_profile=None).info
-    cmyk = rgb.convert("CMYK")
-    cmyk.info["icc_profile"] = b"for cmyk"
-    assert "icc_profile" not in roundtrip(cmyk).info
+    assert roundtrip(rgb.convert("RGBA")).info["icc_profile"] == profile
+    for mode in ("CMYK", "LA", "YCbCr"):  # written in another colour space than the profile's
+        other = rgb.convert(mode)
+        other.info["icc_profile"] = b"for that mode"
+        assert "icc_profile" not in roundtrip(other).info
 
 
 @pytest.mark.parametrize("xmp", [b"<x:xmpmeta/>", "<x:xmpmeta/>"])
 def test_xmp(rgb, xmp):
     assert roundtrip(rgb, xmp=xmp).info["xmp"] == b"<x:xmpmeta/>"
+
+
+def test_text(rgb):
+    assert roundtrip(rgb, text={"exif": "only a keyword", "Title": "Ünï"}).info["text"]["Title"] == "Ünï"
+    with pytest.raises(TypeError, match="exif must be bytes"):
+        roundtrip(rgb, exif="abc")
 
 
 def test_unknown_options_are_ignored(rgb):
