@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 import numpy as np
 
@@ -15,10 +15,9 @@ from .errors import DamagedError, PicoError, TruncatedError
 from .files import Source, reading
 from .header import Header, TileEntry, check_pixels, read_head, read_index, remaining_bytes
 from .model import Model
-from .pipeline import ordered, thread_count
+from .pipeline import Progress, ordered, thread_count
 from .tiles import Tile
 
-Progress = Callable[[int, int], None]
 BLANK = 128
 
 
@@ -207,7 +206,18 @@ def decode_region(
     return out
 
 
-def decode(source: Source, **options: object) -> np.ndarray:
+class DecodeOptions(TypedDict, total=False):
+    """The keyword options of :func:`decode_region`."""
+
+    realism: float | None
+    threads: int | None
+    backend: str | None
+    max_pixels: int | None
+    progress: Progress | None
+    damaged: list[int] | None
+
+
+def decode(source: Source, **options: Unpack[DecodeOptions]) -> np.ndarray:
     """All pixels of a .pico file: uint8 (H, W), (H, W, 3) or (H, W, 4). Options as in :func:`decode_region`."""
     return decode_region(source, None, **options)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 import numpy as np
 
@@ -14,12 +13,9 @@ from .alpha import encode_alpha
 from .files import writing
 from .header import MAX_TILE, MIN_TILE, Header, Metadata, write_file
 from .model import Model
-from .pipeline import ordered, thread_count
+from .pipeline import Progress, ordered, thread_count
 from .quality import level_of_quality
 from .tiles import Tile
-
-Progress = Callable[[int, int], None]
-"""Called after each tile with the number of tiles done and their total."""
 
 TILE = 504
 MARGIN = 4
@@ -112,7 +108,18 @@ def encode_file(
         write_file(file, header, coded)
 
 
-def encode(pixels: np.ndarray, quality: float = 75, **options: object) -> bytes:
+class EncodeOptions(TypedDict, total=False):
+    """The keyword options of :func:`encode_file`."""
+
+    metadata: Metadata | None
+    realism: float
+    tile: int | None
+    threads: int | None
+    backend: str | None
+    progress: Progress | None
+
+
+def encode(pixels: np.ndarray, quality: float = 75, **options: Unpack[EncodeOptions]) -> bytes:
     """``pixels`` as the bytes of a .pico file; everything as in :func:`encode_file`. Same input, same bytes."""
     out = io.BytesIO()
     encode_file(out, pixels, quality, **options)

@@ -13,6 +13,9 @@ from .blas import single_threaded_blas
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Progress = Callable[[int, int], None]
+"""Called after each tile with the number of tiles done and their total."""
+
 MAX_THREADS = 16
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from pico_plugins.pipeline import Progress
 
 from .modes import SIXTEEN_BITS, to_codec_mode
 from .options import OPTIONS
@@ -31,7 +34,7 @@ def save(
     text: dict[str, str] | None = None,
     realism: float = 0.0,
     threads: int | None = None,
-    progress: Any = None,
+    progress: Progress | None = None,
     **_ignored: object,
 ) -> None:
     """Write ``image`` to ``target``; under a path, atomically: the old file stays until the new one is complete.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from ..pipeline import Progress
 from .progress import progress_bar
 
-Work = Callable[[Path, Path, Callable[[int, int], None]], str]
+Work = Callable[[Path, Path, Progress], str]
 
 
 def _is_folder(output: Path, given: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +12,7 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..evaluation.peers import Peer
+    from ..pipeline import Progress
 
 _CODECS = ("jpeg", "webp", "avif", "jxl")
 _METRICS = ("psnr", "ms-ssim")
@@ -100,7 +100,7 @@ def _rate_distortion(
     low: float,
     high: float,
     output: Path,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> None:
     from ..evaluation.bd_rate import bd_rate
     from ..evaluation.bench import Cache, mean_curves, measure
@@ -126,9 +126,7 @@ def _rate_distortion(
             click.echo(f"  BD-rate of pico against {peer.name}, {low:g}-{high:g} bits per pixel: {change:+.1f}%")
 
 
-def _print_speed(
-    path: Path, peers: list[Peer], quality: int, rounds: int, progress: Callable[[int, int], None]
-) -> None:
+def _print_speed(path: Path, peers: list[Peer], quality: int, rounds: int, progress: Progress) -> None:
     import numpy as np
     from PIL import Image
 

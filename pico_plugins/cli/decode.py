@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..pipeline import Progress
 from .batch import run_batch
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
     from pico_plugins.decoder import decode, read_header
     from pico_plugins.files import writing
 
-    def work(source: Path, target: Path, progress: Callable[[int, int], None]) -> str:
+    def work(source: Path, target: Path, progress: Progress) -> str:
         form = Image.registered_extensions().get(target.suffix.lower())
         if form not in Image.SAVE or form == "PICO":
             msg = f"cannot write {target.suffix} files"

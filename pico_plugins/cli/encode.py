@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from ..pipeline import Progress
 from .batch import run_batch
 
 
@@ -27,7 +27,7 @@ def command(
 
     import pillow_plugin
 
-    def work(source: Path, target: Path, progress: Callable[[int, int], None]) -> str:
+    def work(source: Path, target: Path, progress: Progress) -> str:
         with Image.open(source) as image:
             kept = {} if strip else {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}
             pillow_plugin.save(image, target, quality=quality, threads=threads, progress=progress, **kept)

@@ -6,18 +6,18 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..pipeline import Progress
 from .bd_rate import Curve
 from .metrics import METRICS
 from .peers import Peer
 
 Row = dict[str, object]
-Progress = Callable[[int, int], None]
 
 
 class Cache:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..pipeline import Progress
 from .peers import Peer
 
 
@@ -44,7 +44,7 @@ def nearest_quality(peer: Peer, pixels: np.ndarray, size: int) -> int:
 
 
 def measure_speed(
-    pixels: np.ndarray, pico: Peer, peers: list[Peer], quality: int, rounds: int, progress: Callable[[int, int], None]
+    pixels: np.ndarray, pico: Peer, peers: list[Peer], quality: int, rounds: int, progress: Progress
 ) -> list[Timing]:
     """Time ``pico`` at ``quality`` and each peer at the nearest file size; the first round warms up and is dropped."""
     size = len(pico.encode(pixels, quality))
