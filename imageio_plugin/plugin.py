@@ -11,10 +11,12 @@ from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from pico_plugins.container import MAGIC
-from pico_plugins.decoder import decode_region, read_header
+from pico_plugins.decoder import decode_region
 from pico_plugins.encoder import encode_file
 from pico_plugins.errors import PicoError
-from pico_plugins.header import Header, Metadata
+from pico_plugins.header import Header
+from pico_plugins.metadata import Metadata
+from pico_plugins.reader import read_header
 
 Index = int | EllipsisType | None
 

@@ -9,23 +9,25 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .decoder import check_file, decode, decode_bands, decode_region, read_header
+    from .decoder import decode, decode_bands, decode_region
     from .encoder import encode, encode_file
     from .errors import PicoError
-    from .header import Header, Metadata
+    from .header import Header
+    from .metadata import Metadata
+    from .reader import check_file, read_header
 
 __version__ = "0.1.0"
 
 _HOME = {
     "encode": "encoder",
     "encode_file": "encoder",
-    "check_file": "decoder",
+    "check_file": "reader",
     "decode": "decoder",
     "decode_bands": "decoder",
     "decode_region": "decoder",
-    "read_header": "decoder",
+    "read_header": "reader",
     "Header": "header",
-    "Metadata": "header",
+    "Metadata": "metadata",
     "PicoError": "errors",
 }
 __all__ = [

@@ -11,7 +11,8 @@ import numpy as np
 from . import weights
 from .alpha import encode_alpha
 from .files import writing
-from .header import MAX_TILE, MIN_TILE, Header, Metadata, write_file
+from .header import MAX_TILE, MIN_TILE, Header, write_file
+from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
 from .quality import level_of_quality

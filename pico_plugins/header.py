@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from .container import (
-    CHUNK_OVERHEAD,
     MAGIC,
-    MAX_METADATA,
     check_crc,
     read_chunks,
     read_exactly,
@@ -21,6 +18,7 @@ from .container import (
     write_chunk,
 )
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
+from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
 from .tiles import TileGrid
 
@@ -34,55 +32,7 @@ MIN_TILE, MAX_TILE = 32, 1024
 
 _HEAD = struct.Struct("<BBBBBBHBII8s")
 _ALPHA = 1
-_METADATA = {b"exif": "exif", b"iccp": "icc_profile", b"xmpp": "xmp", b"cicp": "cicp"}
-EXIF_PREFIX = b"Exif\0\0"
-_KNOWN = frozenset([*_METADATA, b"text", b"HEAD"])
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What travels beside the pixels, untouched.
-
-    ``exif`` starts with the TIFF header (an ``Exif`` prefix is taken off); ``cicp``: 4 bytes as in ITU-T H.273;
-    ``text``: keyword -> text. Raises ``TypeError`` for values of another type, ``ValueError`` for what does not fit.
-    """
-
-    exif: bytes | None = None
-    icc_profile: bytes | None = None
-    xmp: bytes | None = None
-    cicp: bytes | None = None
-    text: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in _METADATA.values():
-            value = getattr(self, name)
-            if not isinstance(value, bytes | None):
-                msg = f"{name} must be bytes, not {type(value).__name__}"
-                raise TypeError(msg)
-        if self.exif:
-            object.__setattr__(self, "exif", self.exif.removeprefix(EXIF_PREFIX))
-        if self.cicp is not None and len(self.cicp) != 4:
-            msg = f"cicp must be 4 bytes, not {len(self.cicp)}"
-            raise ValueError(msg)
-        for keyword, value in self.text.items():
-            if not isinstance(keyword, str) or not isinstance(value, str):
-                msg = "text must map keywords to strings"
-                raise TypeError(msg)
-            if "\0" in keyword:
-                msg = f"text keyword {keyword!r} contains a NUL character"
-                raise ValueError(msg)
-        size = sum(CHUNK_OVERHEAD + len(payload) for _, payload in self.chunks())
-        if size > MAX_METADATA:
-            msg = f"metadata of {size} bytes: a .pico file may hold {MAX_METADATA}"
-            raise ValueError(msg)
-
-    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
-        """The chunks (type, payload) that hold it. Raises ``ValueError`` for text that is not valid Unicode."""
-        for kind, name in _METADATA.items():
-            if (value := getattr(self, name)) is not None:
-                yield kind, value
-        for keyword, value in self.text.items():
-            yield b"text", keyword.encode() + b"\0" + value.encode()
+_KNOWN = frozenset([*METADATA_CHUNKS, b"text", b"HEAD"])
 
 
 @dataclass(frozen=True)
@@ -221,11 +171,11 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
         elif kind == b"text":
             keyword, _, value = chunk.partition(b"\0")
             text[keyword.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-        elif kind == b"HEAD" or _METADATA[kind] in found:
+        elif kind == b"HEAD" or METADATA_CHUNKS[kind] in found:
             msg = f"damaged PICO file: chunk {name} stands there twice"
             raise DamagedError(msg)
         else:
-            found[_METADATA[kind]] = chunk
+            found[METADATA_CHUNKS[kind]] = chunk
     try:
         header = replace(header, metadata=Metadata(**found, text=text))
     except ValueError as error:

@@ -79,7 +79,7 @@ class PicoImageFile(ImageFile.ImageFile):
 
     def verify(self) -> None:
         """Check every checksum without decoding. Raises ``OSError`` if one differs or data is missing."""
-        from pico_plugins.decoder import check_file
+        from pico_plugins.reader import check_file
 
         if self.tile and self._coded:
             self._check_open()

@@ -47,7 +47,7 @@ def save(
     import numpy as np
 
     from pico_plugins.encoder import encode_file
-    from pico_plugins.header import Metadata
+    from pico_plugins.metadata import Metadata
 
     pixels = to_codec_mode(image)
     if icc_profile is True:

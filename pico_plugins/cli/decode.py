@@ -39,8 +39,9 @@ def command(
     """Write .pico FILES in a format that other programs read, metadata included."""
     from PIL import Image
 
-    from pico_plugins.decoder import decode, read_header
+    from pico_plugins.decoder import decode
     from pico_plugins.files import writing
+    from pico_plugins.reader import read_header
 
     def work(source: Path, target: Path, progress: Progress) -> str:
         form = Image.registered_extensions().get(target.suffix.lower())

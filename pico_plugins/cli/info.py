@@ -10,8 +10,8 @@ import click
 
 def describe(path: Path) -> dict[str, object]:
     """What is known about a file without decoding it."""
-    from ..decoder import read_header
     from ..quality import quality_of_level
+    from ..reader import read_header
 
     header = read_header(path)
     size = path.stat().st_size

@@ -34,8 +34,8 @@ def images() -> dict[str, tuple[np.ndarray, dict]]:
 
 def symbols_hash(data: bytes) -> str:
     """SHA-256 over all hyperlatents, scale indices and symbols: what must be equal on every machine."""
-    from pico_plugins.decoder import TileReader
     from pico_plugins.files import reading
+    from pico_plugins.reader import TileReader
 
     digest = hashlib.sha256()
     with reading(data) as file:

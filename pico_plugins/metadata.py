@@ -1,0 +1,58 @@
+"""What travels beside the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .container import CHUNK_OVERHEAD, MAX_METADATA
+
+EXIF_PREFIX = b"Exif\0\0"
+METADATA_CHUNKS = {b"exif": "exif", b"iccp": "icc_profile", b"xmpp": "xmp", b"cicp": "cicp"}
+"""Chunk type -> field of :class:`Metadata`; text has chunks of its own."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels beside the pixels, untouched.
+
+    ``exif`` starts with the TIFF header (an ``Exif`` prefix is taken off); ``cicp``: 4 bytes as in ITU-T H.273;
+    ``text``: keyword -> text. Raises ``TypeError`` for values of another type, ``ValueError`` for what does not fit.
+    """
+
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+    xmp: bytes | None = None
+    cicp: bytes | None = None
+    text: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in METADATA_CHUNKS.values():
+            value = getattr(self, name)
+            if not isinstance(value, bytes | None):
+                msg = f"{name} must be bytes, not {type(value).__name__}"
+                raise TypeError(msg)
+        if self.exif:
+            object.__setattr__(self, "exif", self.exif.removeprefix(EXIF_PREFIX))
+        if self.cicp is not None and len(self.cicp) != 4:
+            msg = f"cicp must be 4 bytes, not {len(self.cicp)}"
+            raise ValueError(msg)
+        for keyword, value in self.text.items():
+            if not isinstance(keyword, str) or not isinstance(value, str):
+                msg = "text must map keywords to strings"
+                raise TypeError(msg)
+            if "\0" in keyword:
+                msg = f"text keyword {keyword!r} contains a NUL character"
+                raise ValueError(msg)
+        size = sum(CHUNK_OVERHEAD + len(payload) for _, payload in self.chunks())
+        if size > MAX_METADATA:
+            msg = f"metadata of {size} bytes: a .pico file may hold {MAX_METADATA}"
+            raise ValueError(msg)
+
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """The chunks (type, payload) that hold it. Raises ``ValueError`` for text that is not valid Unicode."""
+        for kind, name in METADATA_CHUNKS.items():
+            if (value := getattr(self, name)) is not None:
+                yield kind, value
+        for keyword, value in self.text.items():
+            yield b"text", keyword.encode() + b"\0" + value.encode()

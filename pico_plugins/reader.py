@@ -1,0 +1,78 @@
+"""Reading a file without decoding it: its header, and the bytes of single tiles, checked."""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO
+
+from .container import check_crc, read_exactly, read_frame
+from .errors import DamagedError, TruncatedError
+from .files import Source, reading
+from .header import Header, TileEntry, check_pixels, read_head, read_index, remaining_bytes
+
+
+def read_header(source: Source) -> Header:
+    """The header and metadata of a .pico file: no pixels, no network. A file object is left where it was.
+
+    Raises a :class:`pico_plugins.errors.PicoError` for a file that is none, ``OSError`` when reading fails.
+    """
+    with reading(source) as file:
+        start = file.tell()
+        try:
+            return read_head(file)[0]
+        finally:
+            file.seek(start)
+
+
+class TileReader:
+    """Random access to the tiles of an open file."""
+
+    def __init__(self, file: BinaryIO, max_pixels: int | None = None) -> None:
+        """``file`` is seekable and stands where the .pico file begins. Raises a ``PicoError`` if that is not so."""
+        self._file = file
+        self.header, crc = read_head(file)
+        check_pixels(self.header, max_pixels)
+        self.index: list[TileEntry] = read_index(file, self.header, crc)
+        self.payload_size = sum(entry.length + entry.alpha_length for entry in self.index)
+        self._crc_done = 0
+        try:
+            kind, length, self._crc = read_frame(file)
+        except TruncatedError as error:
+            raise TruncatedError(error.missing + self.payload_size + 4, "chunk DATA") from None
+        if kind != b"DATA" or length != self.payload_size:
+            msg = "damaged PICO file: the pixel data is not what the tile index announces"
+            raise DamagedError(msg)
+        self._start = file.tell()
+
+    def tile_bytes(self, number: int) -> tuple[bytes, bytes]:
+        """Colour and alpha bytes of a tile, checked. Raises ``DamagedError`` or ``TruncatedError``."""
+        entry = self.index[number]
+        self._file.seek(self._start + entry.offset)
+        try:
+            data = read_exactly(self._file, entry.length + entry.alpha_length, f"tile {number}")
+        except TruncatedError as error:
+            left = remaining_bytes(self._file) or 0
+            end = self._start + self.payload_size + 4
+            raise TruncatedError(max(error.missing, end - self._file.tell() - left), error.where) from None
+        if zlib.crc32(data) != entry.crc:
+            msg = f"damaged PICO file: checksum of tile {number} differs"
+            raise DamagedError(msg)
+        if number == self._crc_done:  # read from the first to the last, the tiles are the whole chunk
+            self._crc = zlib.crc32(data, self._crc)
+            self._crc_done += 1
+        return data[: entry.length], data[entry.length :]
+
+    def finish(self) -> None:
+        """Check the checksum of the DATA chunk, once all tiles have been read in order."""
+        if self._crc_done == len(self.index):
+            self._file.seek(self._start + self.payload_size)
+            check_crc(self._file, b"DATA", self._crc)
+
+
+def check_file(source: Source, max_pixels: int | None = None) -> None:
+    """Check every checksum of a .pico file without decoding it. Raises a ``PicoError`` if one differs."""
+    with reading(source) as file:
+        reader = TileReader(file, max_pixels)
+        for number in range(len(reader.index)):
+            reader.tile_bytes(number)
+        reader.finish()
