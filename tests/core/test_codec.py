@@ -49,8 +49,8 @@ def test_channels(photo, shape):
 def test_flat_images_stay_flat_and_tiny():
     for value in (0, 128, 255):
         data = pico_plugins.encode(np.full((300, 200, 3), value, np.uint8))
-        assert len(data) < 1200
-        assert np.abs(pico_plugins.decode(data).astype(int) - value).mean() < 1
+        assert len(data) < 400
+        assert np.abs(pico_plugins.decode(data).astype(int) - value).mean() < 2
 
 
 def test_same_input_same_bytes_whatever_the_threads(photo):
