@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import BinaryIO, TypedDict, Unpack
 
@@ -14,8 +14,9 @@ from .files import Source, reading
 from .header import Header
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
+from .quality import check_realism
 from .reader import TileReader
-from .tiles import Tile
+from .tiles import Tile, TileGrid
 
 BLANK = 128
 
@@ -24,11 +25,8 @@ class TileDecoding:
     """Decodes tiles of one file into pixels of its shape."""
 
     def __init__(self, header: Header, realism: float | None, backend: str | None) -> None:
-        if realism is not None and not 0 <= realism <= 1:
-            msg = f"realism must be from 0 to 1, not {realism!r}"
-            raise ValueError(msg)
         self.header = header
-        self.realism = header.realism if realism is None else realism
+        self.realism = header.realism if realism is None else check_realism(realism)
         self.model = Model(header.model.hex(), backend)
 
     def __call__(self, tile: Tile, colour: bytes, alpha: bytes) -> np.ndarray:
@@ -53,21 +51,22 @@ class TileDecoding:
 @contextmanager
 def _decoded_tiles(
     file: BinaryIO,
-    choose: Callable[[Header], Iterable[Tile]],
+    choose: Callable[[Header], Sequence[Tile] | TileGrid],
     *,
     realism: float | None,
     threads: int | None,
     backend: str | None,
     max_pixels: int | None,
     damaged: list[int] | None,
-) -> Iterator[tuple[Header, Iterator[tuple[Tile, np.ndarray]]]]:
-    """Header, and an iterator over (tile, pixels) in order."""
+) -> Iterator[tuple[Header, int, Iterator[tuple[Tile, np.ndarray]]]]:
+    """Header, number of the tiles that ``choose`` gives for it, and an iterator over (tile, pixels) in order."""
     workers = thread_count(threads)
     reader = TileReader(file, max_pixels)
+    chosen = choose(reader.header)
     decode_one = TileDecoding(reader.header, realism, backend)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
-        for tile in choose(reader.header):
+        for tile in chosen:
             try:
                 yield tile, *reader.tile_bytes(tile.number)
             except PicoError:
@@ -88,7 +87,7 @@ def _decoded_tiles(
         return tile, np.full(shape, BLANK, np.uint8)
 
     with closing(ordered(work, fetch(), workers)) as tiles:
-        yield reader.header, tiles
+        yield reader.header, len(chosen), tiles
     if damaged is None:
         reader.finish()
 
@@ -114,7 +113,7 @@ def decode_region(
     """
     with reading(source) as file:
 
-        def choose(header: Header) -> Iterable[Tile]:
+        def choose(header: Header) -> list[Tile]:
             nonlocal box
             box = box or (0, 0, header.width, header.height)
             left, top, right, bottom = box
@@ -124,8 +123,7 @@ def decode_region(
             return header.grid.covering(*box)
 
         options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=damaged)
-        with _decoded_tiles(file, choose, **options) as (header, tiles):
-            total = sum(1 for _ in choose(header))
+        with _decoded_tiles(file, choose, **options) as (header, total, tiles):
             left, top, right, bottom = box
             out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
             for done, (tile, pixels) in enumerate(tiles, 1):
@@ -171,7 +169,7 @@ def decode_bands(
     """
     with reading(source) as file:
         options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=None)
-        with _decoded_tiles(file, lambda header: header.grid, **options) as (header, tiles):
+        with _decoded_tiles(file, lambda header: header.grid, **options) as (header, _, tiles):
             for band in header.grid.bands():
                 parts = [next(tiles)[1] for _ in band]
                 yield band[0].rows[0], np.concatenate(parts, axis=1)

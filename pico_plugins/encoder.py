@@ -15,7 +15,7 @@ from .header import MAX_TILE, MIN_TILE, Header, write_file
 from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
-from .quality import level_of_quality
+from .quality import check_realism, level_of_quality
 from .tiles import Tile
 
 TILE = 504
@@ -69,9 +69,7 @@ def encode_file(
     """
     height, width, channels = _check_pixels(pixels)
     level = level_of_quality(quality)
-    if not 0 <= realism <= 1:
-        msg = f"realism must be from 0 to 1, not {realism!r}"
-        raise ValueError(msg)
+    check_realism(realism)
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
     if not MIN_TILE <= tile <= MAX_TILE:

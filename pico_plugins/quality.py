@@ -1,4 +1,4 @@
-"""``quality`` 1 ... 100, as users know it, to the codec's level in 1/32."""
+"""``quality`` 1 ... 100, as users know it, to the codec's level in 1/32; checks of both user options."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def check_quality(quality: object) -> float:
         msg = f"quality must be a number from 1 (smallest) to 100 (best), not {quality!r}"
         raise ValueError(msg)
     return float(quality)
+
+
+def check_realism(realism: float) -> float:
+    """``realism`` itself. Raises ``ValueError`` unless it is in [0, 1]."""
+    if not 0 <= realism <= 1:
+        msg = f"realism must be from 0 to 1, not {realism!r}"
+        raise ValueError(msg)
+    return realism
 
 
 def level_of_quality(quality: float) -> int:

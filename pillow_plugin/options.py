@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from pico_plugins.quality import check_quality
+from pico_plugins.quality import check_quality, check_realism
 
 
 @dataclass
@@ -29,31 +29,25 @@ class Options:
             if name not in names:
                 msg = f"unknown option {name!r}; there are {', '.join(sorted(names))}"
                 raise TypeError(msg)
-            _CHECKS[name](value)
+            if value is not None or name == "quality":  # None is the default of the others
+                _CHECKS[name](value)
         for name, value in options.items():
             setattr(self, name, value)
 
 
-def _check_realism(realism: float | None) -> None:
-    if realism is not None and not 0 <= realism <= 1:
-        msg = f"realism must be from 0 to 1, not {realism!r}"
-        raise ValueError(msg)
+def _check_threads(threads: int) -> None:
+    from pico_plugins.pipeline import thread_count
+
+    thread_count(threads)
 
 
-def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        msg = f"threads must be at least 1, not {threads!r}"
-        raise ValueError(msg)
+def _check_backend(backend: str) -> None:
+    from pico_plugins.backends import resolve
+
+    resolve(backend)
 
 
-def _check_backend(backend: str | None) -> None:
-    if backend is not None:
-        from pico_plugins.backends import resolve
-
-        resolve(backend)
-
-
-_CHECKS = {"quality": check_quality, "realism": _check_realism, "threads": _check_threads, "backend": _check_backend}
+_CHECKS = {"quality": check_quality, "realism": check_realism, "threads": _check_threads, "backend": _check_backend}
 
 OPTIONS = Options()
 """The options in force, for the whole process."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..network import CPU, ModelConfig, PicoModel
+from ..quality import LEVEL_STEPS
 from .checkpoint import WeightAverage, load_model, load_state, save_state, save_weights
 from .data import Crops, load_images, stream
 from .klt import initialise
@@ -104,7 +105,7 @@ def train(options: Options) -> Path:
             group["lr"] = learning_rate(options.rate, step, progress, options.decay_from)
 
         pixels = _to_tensor(next(batches))
-        level = torch.randint(0, (levels - 1) * 32 + 1, (options.batch,)).float() / 32
+        level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (options.batch,)).float() / LEVEL_STEPS
         with torch.autocast("cpu", dtype=torch.bfloat16):
             coded = model(pixels, level, torch.zeros(options.batch))
         loss, bpp, mse = rate_distortion(coded, pixels, level, levels)
