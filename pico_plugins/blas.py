@@ -1,7 +1,7 @@
 """Keeps NumPy's matrix products on the thread that calls them while tiles are coded.
 
 Tiles already occupy every core. OpenBLAS would split each small product over all of them, and its threads then wait by
-spinning, which takes the cores from the networks: measured, coding took twice the CPU time (docs/performance.md).
+spinning, which takes the cores from the networks.
 """
 
 from __future__ import annotations
