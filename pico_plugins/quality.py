@@ -27,10 +27,22 @@ def check_realism(realism: float) -> float:
 
 
 def level_of_quality(quality: float) -> int:
-    """Level in 1/32: linear, so that equal steps of quality change the bits by about equal factors."""
-    return round((check_quality(quality) - 1) / 99 * MAX_LEVEL)
+    """Level in 1/32: the share (t + t^4) / 2 of the highest, t = (quality - 1) / 99.
+
+    Levels are even steps of log(bits). Half of them are spread evenly; the other half comes late, so that the default
+    of 75 is a good picture rather than a nearly perfect one, and 100 is far above it.
+    """
+    return round(_share((check_quality(quality) - 1) / 99) * MAX_LEVEL)
 
 
 def quality_of_level(level: int) -> float:
     """Inverse of :func:`level_of_quality`, up to its rounding."""
-    return 1 + level / MAX_LEVEL * 99
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _share(middle) * MAX_LEVEL < level else (low, middle)
+    return 1 + 99 * high
+
+
+def _share(t: float) -> float:
+    return (t + t**4) / 2

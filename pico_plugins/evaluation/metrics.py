@@ -1,24 +1,102 @@
-"""Distances between an image and its reconstruction, uint8 (H, W, 3) each. Higher is better for all of them."""
+"""Distances between an image and its reconstruction, uint8 (H, W, 3) each.
+
+Higher is better for all of them, so that BD-rates can be taken: distances are given in dB, as -10 log10(distance).
+"""
 
 from __future__ import annotations
 
+import math
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
+
+
+def _db(distance: float) -> float:
+    return float(-10 * math.log10(max(distance, 1e-10)))
 
 
 def psnr(original: np.ndarray, shown: np.ndarray) -> float:
     """Peak signal-to-noise ratio over all RGB values, in dB."""
-    error = np.mean((original.astype(np.float64) - shown) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-10)))
+    return _db(np.mean((original.astype(np.float64) - shown) ** 2) / 255**2)
 
 
 def ms_ssim(original: np.ndarray, shown: np.ndarray) -> float:
-    """Multi-scale structural similarity on RGB, in dB: -10 log10(1 - MS-SSIM). Sides of at least 161 pixels."""
+    """Multi-scale structural similarity on RGB, as -10 log10(1 - MS-SSIM). Sides of at least 161 pixels."""
     import torch
     from pytorch_msssim import ms_ssim as similarity
 
     a, b = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() for x in (original, shown))
-    return float(-10 * np.log10(max(1 - similarity(a, b, data_range=255).item(), 1e-10)))
+    return _db(1 - similarity(a, b, data_range=255).item())
 
 
-METRICS = {"psnr": psnr, "ms-ssim": ms_ssim}
-UNITS = {"psnr": "PSNR (dB)", "ms-ssim": "MS-SSIM (dB)"}
+def _lpips(original: np.ndarray, shown: np.ndarray, net: str) -> float:
+    import torch
+
+    from .lpips import lpips_network
+
+    a, b = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() / 255 for x in (original, shown))
+    with torch.no_grad():
+        return _db(lpips_network(net)(a, b).item())
+
+
+def lpips_alex(original: np.ndarray, shown: np.ndarray) -> float:
+    """LPIPS 0.1 with AlexNet, as -10 log10."""
+    return _lpips(original, shown, "alex")
+
+
+def lpips_vgg(original: np.ndarray, shown: np.ndarray) -> float:
+    """LPIPS 0.1 with VGG16, as -10 log10."""
+    return _lpips(original, shown, "vgg")
+
+
+def ssimulacra2(original: np.ndarray, shown: np.ndarray) -> float:
+    """SSIMULACRA2 by the PyPI port: up to 100, and some points off the reference program at low rates."""
+    from ssimulacra2 import compute_ssimulacra2
+
+    with _as_files(original, shown) as (a, b):
+        return float(compute_ssimulacra2(str(a), str(b)))
+
+
+def butteraugli(original: np.ndarray, shown: np.ndarray) -> float:
+    """Butteraugli's 3-norm, as -10 log10. Needs libjxl's `butteraugli_main` (Debian: libjxl-devtools)."""
+    with _as_files(original, shown) as (a, b):
+        out = subprocess.run(["butteraugli_main", a, b], capture_output=True, text=True, check=True).stdout
+    return _db(float(re.search(r"3-norm: ([\d.eE+-]+)", out)[1]))
+
+
+class _as_files:
+    """Both images as PNG files, for as long as a metric reads them."""
+
+    def __init__(self, *images: np.ndarray) -> None:
+        self.images, self.folder = images, tempfile.TemporaryDirectory()
+
+    def __enter__(self) -> list[Path]:
+        paths = [Path(self.folder.name) / f"{i}.png" for i in range(len(self.images))]
+        for image, path in zip(self.images, paths, strict=True):
+            Image.fromarray(image).save(path, compress_level=1)
+        return paths
+
+    def __exit__(self, *error: object) -> None:
+        self.folder.cleanup()
+
+
+METRICS = {
+    "psnr": psnr,
+    "ms-ssim": ms_ssim,
+    "ssimulacra2": ssimulacra2,
+    "butteraugli": butteraugli,
+    "lpips-alex": lpips_alex,
+    "lpips-vgg": lpips_vgg,
+}
+UNITS = {
+    "psnr": "PSNR (dB)",
+    "ms-ssim": "MS-SSIM (dB)",
+    "ssimulacra2": "SSIMULACRA2 (PyPI port)",
+    "butteraugli": "-10 log10 butteraugli 3-norm",
+    "lpips-alex": "-10 log10 LPIPS (AlexNet)",
+    "lpips-vgg": "-10 log10 LPIPS (VGG16)",
+}

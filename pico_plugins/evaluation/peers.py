@@ -70,4 +70,11 @@ def jxl() -> Peer:
     return Peer("jxl", "JXL", (5, 10, 15, 22, 30, 40, 50, 60, 70, 78, 85, 90, 94), version, {"effort": 7})
 
 
-PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl}
+def vvc() -> Peer:
+    from .vvc import Vvc
+
+    version = f"imageio-ffmpeg {importlib.metadata.version('imageio-ffmpeg')}, libvvenc medium, qpa=0, yuv420p10"
+    return Vvc("vvc", "VVC", (14, 18, 22, 26, 30, 34, 38, 42, 46), version)
+
+
+PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl, "vvc": vvc}

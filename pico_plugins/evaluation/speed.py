@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..decoder import decode
 from ..pipeline import Progress
 from .peers import Peer
 
@@ -64,3 +65,15 @@ def measure_speed(
                 timing.decode.append(end - middle)
         progress(turn, rounds)
     return timings
+
+
+def measure_scales(data: bytes, rounds: int) -> dict[int, float]:
+    """Median seconds to decode a .pico file whole and 2, 4 and 8 times smaller, in turn; after a round of warm-up."""
+    seconds: dict[int, list[float]] = {reduction: [] for reduction in (1, 2, 4, 8)}
+    for turn in range(rounds + 1):
+        for reduction, found in seconds.items():
+            start = time.perf_counter()
+            decode(data, scale=1 / reduction)
+            if turn:
+                found.append(time.perf_counter() - start)
+    return {reduction: statistics.median(found) for reduction, found in seconds.items()}

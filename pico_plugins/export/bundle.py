@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 from torch.export import Dim
 
 from ..network import PicoModel
-from ..weights import DECODER_FILES, ENCODER_FILES, file_hash, model_id
+from ..weights import DECODER_FILES, OTHER_FILES, SYNTHESIS_FILES, file_hash, model_id
 from .graphs import AnalysisGraph, ContextGraph, SynthesisGraph
 from .onnx_file import write_onnx
-from .tables import gaussian_tables
+from .tables import scale_tables
 
 
 def _integers(tensor: torch.Tensor, dtype: type) -> np.ndarray:
@@ -36,13 +36,13 @@ def entropy_tensors(model: PicoModel) -> dict[str, np.ndarray]:
         tensors[f"{name}.bias"] = _integers(bias, np.int32)
         if level_bias is not None:
             tensors[f"{name}.level_bias"] = _integers(level_bias, np.int32)
-    tensors["tables.radii"], tensors["tables.frequencies"] = gaussian_tables()
+    tensors["tables.radii"], tensors["tables.frequencies"] = scale_tables()
     tensors["hyperlatents.index"] = _integers(model.hyper_index(), np.uint8)
     return tensors
 
 
 def write_networks(model: PicoModel, folder: Path) -> None:
-    """``analysis.onnx``, ``context.onnx`` and ``synthesis.onnx``, for windows of any multiple of 64 pixels."""
+    """The ONNX files of a model (see :mod:`pico_plugins.weights`), for windows of any multiple of 64 pixels."""
     latents, hyper = model.config.latents, model.config.hyperlatents
     # Sizes that differ from each other, so that the export cannot take one for the other.
     h, w = Dim("h", min=1, max=64), Dim("w", min=1, max=64)
@@ -70,14 +70,15 @@ def write_networks(model: PicoModel, folder: Path) -> None:
         ({2: h, 3: w}, fine, fine, None, None),
         folder / "context.onnx",
     )
-    write_onnx(
-        SynthesisGraph(model),
-        (torch.zeros(grid), level, torch.zeros(1)),
-        ["latents", "level", "realism"],
-        ["blocks"],
-        (fine, None, None),
-        folder / "synthesis.onnx",
-    )
+    for reduction, name in SYNTHESIS_FILES.items():
+        write_onnx(
+            SynthesisGraph(model, reduction),
+            (torch.zeros(grid), level, torch.zeros(1)),
+            ["latents", "level", "realism"],
+            ["blocks"],
+            (fine, None, None),
+            folder / name,
+        )
 
 
 def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
@@ -89,7 +90,7 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
         scratch = Path(scratch_name)
         write_networks(model, scratch)
         save_file(entropy_tensors(model), scratch / "entropy.safetensors")
-        hashes = {name: file_hash(scratch / name) for name in (*DECODER_FILES, *ENCODER_FILES)}
+        hashes = {name: file_hash(scratch / name) for name in (*DECODER_FILES, *OTHER_FILES)}
         manifest = {"sha256": hashes, "config": json.loads(model.config.to_json()), "training": facts}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         name = model_id(hashes)

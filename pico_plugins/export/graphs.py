@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..network import PicoModel
 from ..network.context import join_phases, split_phases
 from ..network.level import level_weights
-from ..network.transforms import round_hyperlatents
+from ..network.transforms import PREVIEWS, round_hyperlatents
 from .fold import fold
 
 
@@ -53,20 +53,27 @@ class ContextGraph(nn.Module):
 
 
 class SynthesisGraph(nn.Module):
-    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> blocks uint8 (1, H/4, W/4, 48).
+    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> uint8 pixel blocks of the image, perhaps reduced.
 
-    A block's values leave in the order row, column, colour, which the caller can put in place cheaply.
+    ``reduction`` 1 gives (1, H/4, W/4, 48), blocks of 4 x 4 pixels; 4 and 8 stop at coarser features and give blocks of
+    2 x 2 pixels, (1, H/8, W/8, 12) and (1, H/16, W/16, 12). A block's values leave in the order row, column, colour,
+    which the caller can put in place cheaply.
     """
 
-    def __init__(self, model: PicoModel) -> None:
+    def __init__(self, model: PicoModel, reduction: int) -> None:
         super().__init__()
-        self.decoder, self.levels = fold(model.decoder), model.config.levels
-        order = torch.arange(48).view(3, 16).t().flatten()  # from colour, row, column
-        head = self.decoder.head
+        self.decoder, self.levels, self.reduction = fold(model.decoder), model.config.levels, reduction
+        self.head = self.decoder.head if reduction == 1 else self.decoder.preview_heads[PREVIEWS.index(reduction)]
+        order = torch.arange(len(self.head.weight)).view(3, -1).t().flatten()  # from colour, row, column
         # Pixels as 0 ... 255 and rounding by truncation: 255 (x + 0.5) + 0.5, in the weights.
-        head.weight = nn.Parameter(head.weight[order] * 255.0)
-        head.bias = nn.Parameter((head.bias[order] + 0.5) * 255.0 + 0.5)
+        self.head.weight = nn.Parameter(self.head.weight[order] * 255.0)
+        self.head.bias = nn.Parameter((self.head.bias[order] + 0.5) * 255.0 + 0.5)
 
     def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
-        values = self.decoder.features(latents, level_weights(level, self.levels), realism)
-        return self.decoder.head(values).clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)
+        weights = level_weights(level, self.levels)
+        features = self.decoder.features(latents, weights, realism)
+        if self.reduction == 1:
+            values = self.head(self.decoder.last_features(features[-1], weights, realism))
+        else:
+            values = self.head(features[PREVIEWS.index(self.reduction)])
+        return values.clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)

@@ -1,20 +1,16 @@
-"""The frozen scale tables: integer frequencies of a Gaussian at each of the 64 scales."""
+"""The frozen scale tables: integer frequencies of the symbols at each of the 64 scales."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
 
+from ..network.rate import symbol_bits
 from ..network.scale_decoder import SCALES, scale_of_index
 
 TOTAL = 1 << 24
-_REACH = 4.5  # a table covers this many standard deviations; what lies outside is an escape
-
-
-def _cumulative(x: float) -> float:
-    return 0.5 * math.erfc(-x / math.sqrt(2))
+_OUTSIDE = 7e-6  # of the probability may lie outside a table: an escape. As much as 4.5 sigma leave of a Gaussian
+_ESCAPE_LEAST = 1e-6  # what a real image's rare surprises call for
 
 
 def _integers(chances: np.ndarray) -> np.ndarray:
@@ -24,15 +20,15 @@ def _integers(chances: np.ndarray) -> np.ndarray:
     return frequencies.astype(np.uint32)
 
 
-def gaussian_tables() -> tuple[np.ndarray, np.ndarray]:
+def scale_tables() -> tuple[np.ndarray, np.ndarray]:
     """Radii int32 (64,) and all frequencies, uint32, one table after the other; table 0 (not coded) has none."""
     radii, tables = [0], []
+    reach = torch.arange(1024, dtype=torch.float64)
     for index in range(1, SCALES):
-        sigma = float(scale_of_index(torch.tensor(float(index))))
-        radius = math.ceil(_REACH * sigma)
-        edges = np.array([_cumulative((s - 0.5) / sigma) for s in range(-radius, radius + 2)])
-        # The two tails together, but never less than a real image's rare surprises call for.
-        escape = max(2 * edges[0], 1e-6)
-        tables.append(_integers(np.append(np.diff(edges), escape)))
+        positive = np.exp2(-symbol_bits(reach, scale_of_index(torch.tensor(float(index), dtype=torch.float64))).numpy())
+        outside = 1 - (2 * np.cumsum(positive) - positive[0])
+        radius = max(1, int(np.argmax(outside < _OUTSIDE)))
+        inside = np.concatenate([positive[radius:0:-1], positive[: radius + 1]])
+        tables.append(_integers(np.append(inside, max(outside[radius], _ESCAPE_LEAST))))
         radii.append(radius)
     return np.array(radii, np.int32), np.concatenate(tables)

@@ -16,13 +16,13 @@ from .config import ModelConfig
 
 WEIGHT_LIMIT = 127
 SCALES = 64
-SCALE_MIN, SCALE_MAX = 0.12, 80.0
+SCALE_MIN, SCALE_MAX = 0.06, 60.0
 _WEIGHT_GAIN = 0.25  # learned weights are stored 1/0.25 times larger, so that Adam's steps suit their effect
 _BIAS_GAIN = 16.0
 
 
 def scale_of_index(index: Tensor) -> Tensor:
-    """Standard deviation, in symbols, of a table index in [0, 63]: logarithmic from 0.12 to 80."""
+    """Scale (median standard deviation), in symbols, of a table index in [0, 63]: logarithmic from 0.06 to 60."""
     step = torch.log(torch.tensor(SCALE_MAX / SCALE_MIN)) / (SCALES - 1)
     return SCALE_MIN * torch.exp(index * step)
 

@@ -18,6 +18,9 @@ from .haar import BlockHead, BlockStem, HaarDown, HaarUp
 LATENT_GAIN = 16.0
 """y starts as 16 times an orthonormal transform of pixels in [0, 1]: a quantization width of 1 is 1/16 of the range."""
 
+PREVIEWS = (8, 4)
+"""How many times smaller the images are that the decoder can show from its features, coarse to fine."""
+
 
 class Encoder(nn.Module):
     """Pixel blocks (B, 48, H/4, W/4) in [0, 1] -> y (B, latents, H/16, W/16), z (B, hyperlatents, H/64, W/64).
@@ -58,7 +61,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Reconstructed latents (B, latents, H/16, W/16) -> pixel blocks (B, 48, H/4, W/4), about [0, 1] but not clipped.
 
-    ``realism`` (B,) in [0, 1] asks for 0 = faithful ... 1 = perceptual reconstruction.
+    ``realism`` (B,) in [0, 1] asks for 0 = faithful ... 1 = perceptual reconstruction. On its way it passes the
+    features from which a smaller image can be shown without going on: see :meth:`previews`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -71,15 +75,29 @@ class Decoder(nn.Module):
         self.to_quarter = HaarUp(eighth.channels, quarter.channels)
         self.quarter = ResolutionStage(quarter, config.levels, realism=True)
         self.head = BlockHead(quarter.channels)
+        self.preview_heads = nn.ModuleList(ConvScale(stage.channels, 12, kernel=3) for stage in (sixteenth, eighth))
+        for head in self.preview_heads:
+            nn.init.zeros_(head.weight)
 
-    def features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
-        """Everything before the head: (B, C, H/4, W/4)."""
-        x = self.sixteenth(self.tail(y_hat), weights, realism)
-        x = self.eighth(self.to_eighth(x), weights, realism)
-        return self.quarter(self.to_quarter(x), weights, realism)
+    def features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, C, ...) at 1/16 and at 1/8."""
+        at_sixteenth = self.sixteenth(self.tail(y_hat), weights, realism)
+        return at_sixteenth, self.eighth(self.to_eighth(at_sixteenth), weights, realism)
+
+    def last_features(self, at_eighth: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+        """Features (B, C, H/4, W/4), from which the head makes pixels."""
+        return self.quarter(self.to_quarter(at_eighth), weights, realism)
+
+    def full(self, at_eighth: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+        """Pixel blocks from the last of :meth:`features`."""
+        return self.head(self.last_features(at_eighth, weights, realism)) + 0.5
+
+    def previews(self, features: tuple[Tensor, Tensor]) -> list[Tensor]:
+        """The image reduced 8 and 4 times: each twice as fine as its features, as blocks (B, 12, ...) of 2 x 2."""
+        return [head(x) + 0.5 for head, x in zip(self.preview_heads, features, strict=True)]
 
     def forward(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
-        return self.head(self.features(y_hat, weights, realism)) + 0.5
+        return self.full(self.features(y_hat, weights, realism)[-1], weights, realism)
 
 
 def round_hyperlatents(z: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ def load_images(folders: list[Path], smallest: int) -> list[np.ndarray]:
 class Crops:
     """Random crops, uint8 (batch, crop, crop, 3): half of them from an image reduced by 1-2x, half of them mirrored.
 
-    Images are drawn with probability proportional to the square root of their area.
+    Images are drawn with probability proportional to the square root of their area. One crop in a hundred is a flat
+    colour instead, black or white half of the time: photos hardly ever show what a scan or a chart is full of.
     """
 
     def __init__(self, images: list[np.ndarray], crop: int, seed: int) -> None:
@@ -48,6 +49,9 @@ class Crops:
 
     def one(self) -> np.ndarray:
         """One crop."""
+        if self.random.random() < 0.01:
+            colour = self.random.integers(256, size=3) if self.random.random() < 0.5 else self.random.choice([0, 255])
+            return np.broadcast_to(np.asarray(colour, np.uint8), (self.crop, self.crop, 3))
         image = self.images[self.random.choice(len(self.images), p=self.chance)]
         height, width = image.shape[:2]
         reduce = self.random.uniform(1.0, 2.0) if self.random.random() < 0.5 else 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Options:
     max_steps: int | None = None
     batch: int = 8
     crop: int = 256
+    structure: float = 0.0  # the part of the distortion that is MS-SSIM's
     rate: float = 5e-4
     decay_from: float = 0.5  # the part of the run after which the learning rate falls
     clip: float = 5.0
@@ -72,7 +74,7 @@ def train(options: Options) -> Path:
         if not state:
             initialise(model, _to_tensor(crops.batch(48)))
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True)
     average = WeightAverage(model)
     if state:
         model.load_state_dict(state["model"])
@@ -82,7 +84,7 @@ def train(options: Options) -> Path:
     config, levels = model.config, model.config.levels
     batches = stream(crops, options.batch)
     log = (options.out / "log.jsonl").open("a")
-    sums, count, skipped = np.zeros(3), 0, 0
+    sums, count, skipped = Counter(), 0, 0
     last, saved = time.monotonic(), time.monotonic()
 
     def save() -> None:
@@ -101,14 +103,15 @@ def train(options: Options) -> Path:
         progress = seconds / (options.minutes * 60)
         if options.max_steps is not None:
             progress = max(progress, step / options.max_steps)
+        rate = learning_rate(options.rate, step, progress, options.decay_from)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(options.rate, step, progress, options.decay_from)
+            group["lr"] = rate
 
         pixels = _to_tensor(next(batches))
         level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (options.batch,)).float() / LEVEL_STEPS
         with torch.autocast("cpu", dtype=torch.bfloat16):
             coded = model(pixels, level, torch.zeros(options.batch))
-        loss, bpp, mse = rate_distortion(coded, pixels, level, levels)
+        loss, parts = rate_distortion(coded, pixels, level, levels, options.structure)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
@@ -122,14 +125,13 @@ def train(options: Options) -> Path:
         now = time.monotonic()
         seconds += min(now - last, 30.0)  # a paused process does not use up the run's time
         last = now
-        sums += (loss.item(), bpp.mean().item(), mse.mean().item())
+        sums.update({name: value.mean().item() for name, value in {"loss": loss, **parts}.items()})
         count += 1
         if step % 100 == 0:
-            loss_mean, bpp_mean, mse_mean = (sums / count).round(6).tolist()
-            line = dict(step=step, minutes=round(seconds / 60, 2), lr=optimizer.param_groups[0]["lr"])
-            line |= dict(loss=loss_mean, bpp=bpp_mean, mse=mse_mean, norm=round(norm.item(), 3), skipped=skipped)
+            line = dict(step=step, minutes=round(seconds / 60, 2), lr=rate, norm=round(norm.item(), 3), skipped=skipped)
+            line |= {name: round(total / count, 6) for name, total in sums.items()}
             print(json.dumps(line), file=log, flush=True)
-            sums, count = np.zeros(3), 0
+            sums, count = Counter(), 0
         if now - saved > options.save_every:
             save()
             saved = time.monotonic()

@@ -140,7 +140,8 @@ def test_gradients_reach_every_parameter():
     randomise(model)
     pixels = torch.rand(2, 3, 64, 64)
     coded = model(pixels, torch.tensor([1.5, 5.0]), torch.tensor([0.5, 1.0]))
-    (coded.y_bits.sum() + coded.z_bits.sum() + 1e4 * (coded.pixels - pixels).square().sum()).backward()
+    shown = sum(preview.square().sum() for preview in coded.previews)
+    (coded.y_bits.sum() + coded.z_bits.sum() + 1e4 * (coded.pixels - pixels).square().sum() + shown).backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not without
 
@@ -158,8 +159,8 @@ def test_realism_zero_is_neutral():
 
 def test_scales_are_logarithmic():
     scales = scale_of_index(torch.arange(64.0))
-    assert scales[0] == pytest.approx(0.12)
-    assert scales[-1] == pytest.approx(80, rel=1e-4)
+    assert scales[0] == pytest.approx(0.06)
+    assert scales[-1] == pytest.approx(60, rel=1e-4)
     assert torch.allclose(scales[1:] / scales[:-1], scales[1] / scales[0])
 
 

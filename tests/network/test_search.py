@@ -11,9 +11,10 @@ from PIL import Image
 
 from pico_plugins.network import CPU, PAPER, TINY, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel
+from pico_plugins.training.evaluate import estimated_curve
 from pico_plugins.training.search import cost, space
 from pico_plugins.training.search.cli import main
-from pico_plugins.training.search.finalists import choose, rate_distortion, within_target
+from pico_plugins.training.search.finalists import choose, within_target
 from pico_plugins.training.search.store import Store, config_name
 
 
@@ -52,11 +53,11 @@ def test_targets_and_choice():
     assert choose({}, kmac, 3) == []
 
 
-def test_rate_distortion_has_a_point_for_each_level(tmp_path, photo):
+def test_estimated_curve_has_a_point_for_each_level(tmp_path, photo):
     Image.fromarray(photo[:128, :128]).save(tmp_path / "a.png")
-    points = rate_distortion(PicoModel(TINY), [tmp_path / "a.png"], side=64)
+    points = estimated_curve(PicoModel(TINY), [tmp_path / "a.png"], side=64)
     assert [level for level, _, _ in points] == list(range(8))
-    assert all(math.isfinite(bpp) and math.isfinite(psnr) for _, bpp, psnr in points)
+    assert all(math.isfinite(bpp) and math.isfinite(values["psnr"]) for _, bpp, values in points)
 
 
 def test_sample_then_time_resumes(tmp_path):

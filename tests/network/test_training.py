@@ -19,6 +19,7 @@ from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.klt import initialise, principal_components
 from pico_plugins.training.loss import level_lambda, rate_distortion
 from pico_plugins.training.run import learning_rate
+from pico_plugins.training.structure import structural_similarity
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +89,38 @@ def test_crops(data):
         load_images([data], 5000)
 
 
+def test_some_crops_are_flat(data):
+    batch = Crops(load_images([data], 64), 64, 1).batch(600)
+    flat = [crop for crop in batch if (crop == crop[0, 0]).all()]
+    assert 1 <= len(flat) <= 20
+
+
+def test_structural_similarity_is_that_of_pytorch_msssim():
+    from pytorch_msssim import ms_ssim
+
+    torch.manual_seed(0)
+    pixels = F.interpolate(torch.rand(3, 3, 24, 24), (192, 208), mode="bilinear")
+    shown = (pixels + torch.tensor([0.01, 0.05, 0.3]).view(3, 1, 1, 1) * torch.randn_like(pixels)).requires_grad_()
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    luma = [(image * weights).sum(1, keepdim=True) for image in (shown, pixels)]
+    ours, theirs = structural_similarity(shown, pixels), ms_ssim(*luma, data_range=1.0, size_average=False)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    (gradient,), (expected,) = (torch.autograd.grad(value.sum(), shown, retain_graph=True) for value in (ours, theirs))
+    torch.testing.assert_close(gradient, expected, rtol=1e-2, atol=1e-7)
+
+
 def test_loss_weighs_levels():
     level = torch.tensor([0.0, 7.0])
     low, high = level_lambda(level, 8).tolist()
-    assert (low, high) == pytest.approx((0.0005, 0.1))
+    assert (low, high) == pytest.approx((0.0003, 0.25))
     from pico_plugins.network import Coded
 
     pixels = torch.zeros(2, 3, 64, 64)
-    coded = Coded(pixels + 0.1, torch.full((2,), 4096.0), torch.zeros(2))
-    loss, bpp, mse = rate_distortion(coded, pixels, level, 8)
-    assert bpp.tolist() == [1, 1]
-    assert mse.tolist() == pytest.approx([0.01, 0.01])
+    previews = [torch.zeros(2, 3, side, side) for side in (8, 16)]
+    coded = Coded(pixels + 0.1, torch.full((2,), 4096.0), torch.zeros(2), previews)
+    loss, parts = rate_distortion(coded, pixels, level, 8)
+    assert parts["bpp"].tolist() == [1, 1]
+    assert parts["mse"].tolist() == pytest.approx([0.01, 0.01])
     expected = np.mean([(1 + weight * 255**2 * 0.01) / weight**0.5 for weight in (low, high)])
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 

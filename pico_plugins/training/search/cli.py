@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -98,9 +99,10 @@ def time_candidates(store: Store, minutes: float, group: int, rounds: int, backe
 def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, steps: int, runs: Path) -> None:
     """Train the finalists, all with the same crops and steps from the KLT start, and evaluate them."""
     from ..checkpoint import load_model
+    from ..evaluate import estimated_curve
     from ..run import Options
     from ..run import train as run_training
-    from .finalists import choose, rate_distortion, within_target
+    from .finalists import choose, within_target
 
     timings = store.timings()
     kmac = {row["name"]: row["decoder_kmac"] for row in timings}
@@ -113,7 +115,8 @@ def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, st
             continue
         # The learning rate follows the steps: the time limit is only there to be out of the way.
         options = Options(data=list(data), out=runs / name, config=config, max_steps=steps, minutes=1e6)
-        points = rate_distortion(load_model(run_training(options)), paths)
+        curve = estimated_curve(load_model(run_training(options)), paths)
+        points = [(level, bpp, values["psnr"]) for level, bpp, values in curve]
         store.add_curve(name, steps, points)
         click.echo(f"{name}: " + "  ".join(f"{bpp:.3f}: {psnr:.2f}" for _, bpp, psnr in points))
 
@@ -147,14 +150,15 @@ def report(store: Store, images: Path, out: Path) -> None:
         rows = measure(paths, [PEERS["jpeg"]()], ["psnr"], Cache(out / "jpeg.jsonl"), lambda done, total: None)
     jpeg = mean_curves(rows, "psnr")["jpeg"]
     decoder = {(row["name"], row["backend"]): row["decoder_ms"] for row in timings}
+    anchor = {b: statistics.median(r["anchor_decoder_ms"] for r in timings if r["backend"] == b) for b in TARGETS}
     points = []
     for (name, steps), curve in store.curves().items():
         change = bd_rate(jpeg, curve, 0.2, 1.0)
-        times = {backend: decoder.get((name, backend), float("nan")) for backend in sorted(TARGETS)}
+        times = {backend: decoder.get((name, backend), anchor[backend]) for backend in sorted(TARGETS)}
         shown = "  ".join(f"{backend} {ms:.1f} ms" for backend, ms in times.items())
         points.append((change, name, f"{change:+6.1f}%  {steps} steps  {shown}", times["onnxruntime-f32"]))
     configs = store.configs()
     for _, name, line, _ in sorted(points):
         click.echo(f"{name}  {line}")
-        click.echo(f"    {configs[name].to_json() if name in configs else 'the preset cpu'}")
+        click.echo(f"    {configs[name].to_json() if name in configs else 'the anchor'}")
     rate_against_time([(name, ms, change) for change, name, _, ms in points], out / "rate-time.png")

@@ -1,15 +1,8 @@
-"""Who is trained, and how good the trained ones are."""
+"""Who is trained."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-
 import numpy as np
-import torch
-from PIL import Image
-
-from ...network import PicoModel
 
 
 def within_target(timings: list[dict], targets: dict[str, float], tiles: int = 48) -> dict[str, float]:
@@ -39,25 +32,3 @@ def choose(shares: dict[str, float], kmac: dict[str, float], count: int) -> list
     names = sorted(shares, key=shares.get)
     parts = np.array_split(np.array(names), min(count, len(names))) if names else []
     return [max(part.tolist(), key=kmac.get) for part in parts]
-
-
-@torch.no_grad()
-def rate_distortion(model: PicoModel, images: list[Path], side: int = 512) -> list[tuple[int, float, float]]:
-    """(level, estimated bits per pixel, PSNR in dB) at levels 0 ... 7, averaged over the middle of each image."""
-    model.eval()
-    points = []
-    for level in range(model.config.levels):
-        rates, values = [], []
-        for path in images:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-            crop = np.array(pixels[top : top + side, left : left + side])
-            unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
-            torch.manual_seed(0)
-            coded = model(unit, torch.tensor([float(level)]), torch.zeros(1))
-            shown = (coded.pixels.clamp(0, 1) * 255).round() / 255
-            rates.append(float(coded.y_bits + coded.z_bits) / side**2)
-            values.append(-10 * math.log10(float((shown - unit).square().mean())))
-        points.append((level, float(np.mean(rates)), float(np.mean(values))))
-    return points

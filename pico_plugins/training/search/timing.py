@@ -69,7 +69,7 @@ def prepare(config: ModelConfig, backends: list[str], scratch: Path) -> dict[tup
     latents = torch.randn(1, config.latents, 32, 32)
     _write(AnalysisGraph(model), (blocks, level), ["blocks", "level"], scratch / "encoder.onnx")
     arguments = (latents, level, torch.zeros(1))
-    _write(SynthesisGraph(model), arguments, ["latents", "level", "realism"], scratch / "decoder.onnx")
+    _write(SynthesisGraph(model, 1), arguments, ["latents", "level", "realism"], scratch / "decoder.onnx")
     feeds = {
         "encoder": {"blocks": blocks.numpy(), "level": level.numpy()},
         "decoder": {"latents": latents.numpy(), "level": level.numpy(), "realism": np.zeros(1, np.float32)},

