@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from .encoder import encode, encode_file
     from .errors import PicoError
     from .header import Header
+    from .lazy_image import LazyImage
     from .metadata import Metadata
     from .reader import check_file, read_header
+    from .registration import register_all
 
 __version__ = "0.1.0"
 
@@ -26,12 +28,15 @@ _HOME = {
     "decode_bands": "decoder",
     "decode_region": "decoder",
     "read_header": "reader",
+    "register_all": "registration",
     "Header": "header",
+    "LazyImage": "lazy_image",
     "Metadata": "metadata",
     "PicoError": "errors",
 }
 __all__ = [
     "Header",
+    "LazyImage",
     "Metadata",
     "PicoError",
     "__version__",
@@ -42,6 +47,7 @@ __all__ = [
     "encode",
     "encode_file",
     "read_header",
+    "register_all",
 ]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import BinaryIO, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 
 from .alpha import decode_alpha
+from .averaging import box_average
 from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
@@ -20,20 +22,24 @@ from .tiles import Tile, TileGrid
 
 BLANK = 128
 
+Box = tuple[int, int, int, int]
+"""(left, top, right, bottom), in pixels of the full image."""
+
 
 class TileDecoding:
-    """Decodes tiles of one file into pixels of its shape."""
+    """Decodes tiles of one file into pixels of its shape, or of one ``reduction`` times smaller."""
 
-    def __init__(self, header: Header, realism: float | None, backend: str | None) -> None:
-        self.header = header
+    def __init__(self, header: Header, realism: float | None, backend: str | None, reduction: int = 1) -> None:
+        self.header, self.reduction = header, reduction
         self.realism = header.realism if realism is None else check_realism(realism)
         self.model = Model(header.model.hex(), backend)
 
     def __call__(self, tile: Tile, colour: bytes, alpha: bytes) -> np.ndarray:
         """The kept part of a tile: uint8 (h, w), (h, w, 3) or (h, w, 4)."""
         try:
-            window = self.model.decode_tile(colour, tile.coded_shape, self.header.level, self.realism)
-            kept = tile.kept(window)
+            shape = tile.coded_shape
+            window = self.model.decode_tile(colour, shape, self.header.level, self.realism, self.reduction)
+            kept = tile.reduced(self.reduction).kept(window)
             if self.header.channels == 1:
                 kept = (kept.astype(np.uint16).sum(axis=2) + 1) // 3
                 kept = kept.astype(np.uint8)
@@ -41,29 +47,39 @@ class TileDecoding:
                     return kept
                 kept = np.repeat(kept[:, :, None], 3, axis=2)
             if self.header.alpha:
-                kept = np.dstack([kept, decode_alpha(alpha, kept.shape[:2])])
+                kept = np.dstack([kept, self._alpha(tile, alpha)])
         except DamagedError as error:
             msg = f"{error} (tile {tile.number})"
             raise DamagedError(msg) from error
         return kept
 
+    def _alpha(self, tile: Tile, data: bytes) -> np.ndarray:
+        full = decode_alpha(data, (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]))
+        if self.reduction == 1:
+            return full
+        small = tile.reduced(self.reduction)
+        for axis, (kept, wanted) in enumerate(((tile.rows, small.rows), (tile.columns, small.columns))):
+            # Reduced pixels may begin inside the tile, and end outside: there its last values are repeated.
+            full = np.moveaxis(full, axis, 0)[wanted[0] * self.reduction - kept[0] :]
+            extra = (wanted[1] - wanted[0]) * self.reduction - len(full)
+            full = np.moveaxis(np.pad(full, ((0, extra), (0, 0)), mode="edge"), 0, axis)
+        return box_average(full, self.reduction)
+
 
 @contextmanager
 def _decoded_tiles(
-    file: BinaryIO,
-    choose: Callable[[Header], Sequence[Tile] | TileGrid],
+    reader: TileReader,
+    chosen: Sequence[Tile] | TileGrid,
     *,
     realism: float | None,
     threads: int | None,
     backend: str | None,
-    max_pixels: int | None,
     damaged: list[int] | None,
-) -> Iterator[tuple[Header, int, Iterator[tuple[Tile, np.ndarray]]]]:
-    """Header, number of the tiles that ``choose`` gives for it, and an iterator over (tile, pixels) in order."""
+    reduction: int = 1,
+) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
+    """An iterator over the ``chosen`` tiles and their pixels, in order."""
     workers = thread_count(threads)
-    reader = TileReader(file, max_pixels)
-    chosen = choose(reader.header)
-    decode_one = TileDecoding(reader.header, realism, backend)
+    decode_one = TileDecoding(reader.header, realism, backend, reduction)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
         for tile in chosen:
@@ -83,19 +99,44 @@ def _decoded_tiles(
             if damaged is None:
                 raise
         damaged.append(tile.number)
-        shape = (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0], *reader.header.shape[2:])
+        small = tile.reduced(reduction)
+        shape = (small.rows[1] - small.rows[0], small.columns[1] - small.columns[0], *reader.header.shape[2:])
         return tile, np.full(shape, BLANK, np.uint8)
 
     with closing(ordered(work, fetch(), workers)) as tiles:
-        yield reader.header, len(chosen), tiles
+        yield tiles
     if damaged is None:
         reader.finish()
 
 
+def _check_scale(scale: float) -> int:
+    """How many times smaller ``scale`` asks for. Raises ``ValueError`` unless it is 1, 1/2, 1/4 or 1/8."""
+    reduction = {1: 1, 0.5: 2, 0.25: 4, 0.125: 8}.get(scale)
+    if reduction is None:
+        msg = f"scale must be 1, 1/2, 1/4 or 1/8, not {scale!r}"
+        raise ValueError(msg)
+    return reduction
+
+
+def _check_box(box: Box | None, header: Header, reduction: int) -> Box:
+    """``box`` itself or the whole image; ``ValueError`` if it is not inside the image or does not fit the scale."""
+    box = box or (0, 0, header.width, header.height)
+    left, top, right, bottom = box
+    if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
+        msg = f"box {box} is not inside the image of {header.width} x {header.height} pixels"
+        raise ValueError(msg)
+    ends = (right if right < header.width else 0, bottom if bottom < header.height else 0)
+    if any(edge % reduction for edge in (left, top, *ends)):
+        msg = f"at scale 1/{reduction} box {box} must begin and end at multiples of {reduction} or at the image's edge"
+        raise ValueError(msg)
+    return box
+
+
 def decode_region(
     source: Source,
-    box: tuple[int, int, int, int] | None,
+    box: Box | None,
     *,
+    scale: float = 1,
     realism: float | None = None,
     threads: int | None = None,
     backend: str | None = None,
@@ -105,42 +146,53 @@ def decode_region(
 ) -> np.ndarray:
     """The pixels inside ``box`` = (left, top, right, bottom), decoding only the tiles it touches; None: everything.
 
-    Returns uint8 (h, w), (h, w, 3) or (h, w, 4). ``realism``: 0 = faithful ... 1 = perceptual; default from the file.
-    ``max_pixels`` limits the size of the whole image. ``damaged``: give a list to get an image even from a broken
-    file; tiles that cannot be decoded are then gray and their numbers appended to the list.
+    Returns uint8 (h, w), (h, w, 3) or (h, w, 4). ``scale``: 1, 1/2, 1/4 or 1/8; a smaller image, sides rounded up;
+    1/4 and 1/8 cost less than decoding all of it. The box is in pixels of the full image even then. ``realism``:
+    0 = faithful ... 1 = perceptual; default from the file. ``max_pixels`` limits the size of the whole image.
+    ``damaged``: give a list to get an image even from a broken file; tiles that cannot be decoded are then gray and
+    their numbers appended to the list.
 
-    Raises a ``PicoError`` for a broken or unsupported file, ``ValueError`` for a box outside the image.
+    Raises a ``PicoError`` for a broken or unsupported file, ``ValueError`` for another scale, a box outside the image
+    or one that does not begin and end at whole pixels of the reduced image.
     """
+    reduction = _check_scale(scale)
     with reading(source) as file:
+        reader = TileReader(file, max_pixels)
+        header = reader.header
+        box = _check_box(box, header, reduction)
+        # The networks reduce whole windows: these must begin at whole pixels of the reduced image.
+        by_network = reduction if len(header.grid) == 1 else math.gcd(reduction, header.tile)
+        left, top, right, bottom = (-(-edge // by_network) for edge in box)
+        last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
+        chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
 
-        def choose(header: Header) -> list[Tile]:
-            nonlocal box
-            box = box or (0, 0, header.width, header.height)
-            left, top, right, bottom = box
-            if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
-                msg = f"box {box} is not inside the image of {header.width} x {header.height} pixels"
-                raise ValueError(msg)
-            return header.grid.covering(*box)
-
-        options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=damaged)
-        with _decoded_tiles(file, choose, **options) as (header, total, tiles):
-            left, top, right, bottom = box
-            out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
+        options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
+        out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
+        with _decoded_tiles(reader, chosen, **options) as tiles:
             for done, (tile, pixels) in enumerate(tiles, 1):
-                y0, y1 = max(tile.rows[0], top), min(tile.rows[1], bottom)
-                x0, x1 = max(tile.columns[0], left), min(tile.columns[1], right)
-                part = pixels[y0 - tile.rows[0] : y1 - tile.rows[0], x0 - tile.columns[0] : x1 - tile.columns[0]]
-                out[y0 - top : y1 - top, x0 - left : x1 - left] = part
+                place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
                 if progress:
-                    progress(done, total)
+                    progress(done, len(chosen))
     if damaged:
         damaged.sort()
-    return out
+    return box_average(out, reduction // by_network)
+
+
+def place(out: np.ndarray, box: Box, tile: Tile, pixels: np.ndarray) -> None:
+    """Copy the part of a tile's ``pixels`` that is inside ``box`` to where it belongs in ``out``, the box's pixels."""
+    left, top, right, bottom = box
+    y0, y1 = max(tile.rows[0], top), min(tile.rows[1], bottom)
+    x0, x1 = max(tile.columns[0], left), min(tile.columns[1], right)
+    if y0 >= y1 or x0 >= x1:
+        return
+    part = pixels[y0 - tile.rows[0] : y1 - tile.rows[0], x0 - tile.columns[0] : x1 - tile.columns[0]]
+    out[y0 - top : y1 - top, x0 - left : x1 - left] = part
 
 
 class DecodeOptions(TypedDict, total=False):
     """The keyword options of :func:`decode_region`."""
 
+    scale: float
     realism: float | None
     threads: int | None
     backend: str | None
@@ -150,7 +202,7 @@ class DecodeOptions(TypedDict, total=False):
 
 
 def decode(source: Source, **options: Unpack[DecodeOptions]) -> np.ndarray:
-    """All pixels of a .pico file: uint8 (H, W), (H, W, 3) or (H, W, 4). Options as in :func:`decode_region`."""
+    """A .pico file's pixels: uint8 (H, W), (H, W, 3) or (H, W, 4). Options as in :func:`decode_region`."""
     return decode_region(source, None, **options)
 
 
@@ -168,8 +220,9 @@ def decode_bands(
     products in this process run on one thread.
     """
     with reading(source) as file:
-        options = dict(realism=realism, threads=threads, backend=backend, max_pixels=max_pixels, damaged=None)
-        with _decoded_tiles(file, lambda header: header.grid, **options) as (header, _, tiles):
-            for band in header.grid.bands():
+        reader = TileReader(file, max_pixels)
+        grid = reader.header.grid
+        with _decoded_tiles(reader, grid, realism=realism, threads=threads, backend=backend, damaged=None) as tiles:
+            for band in grid.bands():
                 parts = [next(tiles)[1] for _ in band]
                 yield band[0].rows[0], np.concatenate(parts, axis=1)

@@ -36,6 +36,15 @@ class Tile:
         width = self.window_columns[1] - self.window_columns[0]
         return -(-height // GRANULE) * GRANULE, -(-width // GRANULE) * GRANULE
 
+    def reduced(self, by: int) -> Tile:
+        """The tile in the image ``by`` times smaller. Its window must begin at a multiple of ``by``."""
+
+        def divide(span: Span) -> Span:
+            return -(-span[0] // by), -(-span[1] // by)
+
+        spans = (self.window_rows, self.window_columns, self.rows, self.columns)
+        return Tile(self.number, *map(divide, spans))
+
     def gather(self, pixels: np.ndarray) -> np.ndarray:
         """The window of ``pixels`` (H, W, 3), its edges repeated up to :attr:`coded_shape`; contiguous."""
         import numpy as np

@@ -25,6 +25,7 @@ class PicoImageFile(ImageFile.ImageFile):
 
     format = "PICO"
     format_description = "PICO learned image"
+    _coded, _reduction = False, 1  # an unpickled image has its pixels and never sees _open
 
     def _open(self) -> None:
         self._begin = self.fp.tell()
@@ -37,10 +38,28 @@ class PicoImageFile(ImageFile.ImageFile):
                 warnings.warn(str(error), stacklevel=2)
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
+        self._pixels = header.width * header.height
         self._mode = header.mode
         self.info.update(header.info())
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
-        self._coded = True
+        self._coded, self._reduction = True, 1
+
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[float, ...]] | None:
+        """Prepare to decode 2, 4 or 8 times smaller, as long as the result is not smaller than ``size``.
+
+        As for JPEG files: ``Image.thumbnail`` calls it. Before the pixels are loaded, once; ``mode`` is ignored.
+        Returns the mode and the box of the result that holds the image, or None if nothing changes.
+        """
+        if not (self._coded and self._reduction == 1 and size):
+            return None
+        width, height = self.size
+        room = min(width // max(size[0], 1), height // max(size[1], 1))
+        self._reduction = next((by for by in (8, 4, 2) if room >= by), 1)
+        if self._reduction == 1:
+            return None
+        self._size = -(-width // self._reduction), -(-height // self._reduction)
+        self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
+        return self.mode, (0, 0, width / self._reduction, height / self._reduction)
 
     def load_seek(self, pos: int) -> None:
         """Nothing to seek: the pixels are in memory. That this exists tells Pillow not to map or feed the file."""
@@ -58,10 +77,11 @@ class PicoImageFile(ImageFile.ImageFile):
             try:
                 pixels = decode(
                     self.fp,
+                    scale=1 / self._reduction,
                     realism=OPTIONS.realism,
                     threads=OPTIONS.threads,
                     backend=OPTIONS.backend,
-                    max_pixels=self.width * self.height,  # Pillow's own limit has been applied
+                    max_pixels=self._pixels,  # Pillow's own limit has been applied
                     damaged=[] if ImageFile.LOAD_TRUNCATED_IMAGES else None,
                 )
             except PicoError as error:
@@ -85,7 +105,7 @@ class PicoImageFile(ImageFile.ImageFile):
             self._check_open()
             self.fp.seek(self._begin)
             try:
-                check_file(self.fp, self.width * self.height)
+                check_file(self.fp, self._pixels)
             except PicoError as error:
                 raise OSError(str(error)) from error
         super().verify()

@@ -29,12 +29,17 @@ class Networks(Protocol):
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         """int32 symbols -> reconstructed latents q * symbol + mu, float32."""
 
-    def synthesise(self, latents: np.ndarray, level: float, realism: float) -> np.ndarray:
-        """Reconstructed latents -> uint8 (H, W, 3)."""
+    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 4 or 8 the image that much smaller."""
 
 
-# name -> (module here, class, package that it needs); the order is that of preference for "auto"
-_BACKENDS = {"onnxruntime": ("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime")}
+# name -> (module here, class, package that it needs); the order is that of preference for "auto". bfloat16 comes last:
+# its pixels differ by more than a level, so it has to be asked for.
+_BACKENDS = {
+    "openvino": ("openvino", "OpenVinoNetworks", "openvino"),
+    "onnxruntime": ("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime"),
+    "openvino-bf16": ("openvino", "OpenVinoBf16Networks", "openvino"),
+}
 
 
 def available() -> list[str]:

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from ..pixel_blocks import from_blocks, to_blocks
+from ..weights import SYNTHESIS_FILES
+from .feeds import context_feed, scalar
 
 
 class OnnxRuntimeNetworks:
     """See :class:`pico_plugins.backends.Networks`."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        providers = ["CPUExecutionProvider"]
+        self._folder = folder
+        self._options = onnxruntime.SessionOptions()
+        self._options.intra_op_num_threads = threads
+        self._options.inter_op_num_threads = 1
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._loading = threading.Lock()
 
-        def session(name: str) -> onnxruntime.InferenceSession:
-            return onnxruntime.InferenceSession(folder / f"{name}.onnx", options, providers=providers)
-
-        self._analysis, self._context, self._synthesis = map(session, ("analysis", "context", "synthesis"))
+    def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Run a network of the folder, loaded when it is first asked for: a reader has no use for the encoder."""
+        session = self._sessions.get(file)
+        if session is None:
+            with self._loading:
+                session = self._sessions.get(file)
+                if session is None:
+                    providers = ["CPUExecutionProvider"]
+                    session = onnxruntime.InferenceSession(self._folder / file, self._options, providers=providers)
+                    self._sessions[file] = session
+        return session.run(None, feed)
 
     def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        y, z = self._analysis.run(None, {"blocks": to_blocks(pixels)[None], "level": _scalar(level)})
+        y, z = self._run("analysis.onnx", {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._run_context(z, y, coded, level, encoding=True)[0].astype(np.int32)
+        return self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))[0][0].astype(np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._run_context(z, symbols, coded, level, encoding=False)[1]
+        return self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))[1][0]
 
-    def synthesise(self, latents: np.ndarray, level: float, realism: float) -> np.ndarray:
-        feed = {"latents": latents[None], "level": _scalar(level), "realism": _scalar(realism)}
-        return from_blocks(self._synthesis.run(None, feed)[0][0])
-
-    def _run_context(
-        self, z: np.ndarray, given: np.ndarray, coded: np.ndarray, level: float, encoding: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        feed = {
-            "hyperlatents": z[None].astype(np.float32),
-            "given": given[None].astype(np.float32),
-            "coded": coded[None],
-            "level": _scalar(level),
-            "encoding": np.array([encoding]),
-        }
-        symbols, latents = self._context.run(None, feed)
-        return symbols[0], latents[0]
-
-
-def _scalar(value: float) -> np.ndarray:
-    return np.array([value], np.float32)
+    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}
+        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])

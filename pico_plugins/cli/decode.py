@@ -13,6 +13,8 @@ from .batch import run_batch
 if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
 
+_SCALES = {"1": 1, "1/2": 1 / 2, "1/4": 1 / 4, "1/8": 1 / 8}
+
 
 def _png_text(info: dict) -> PngInfo:
     """Text, and XMP, which Pillow's PNG writer takes only in this form."""
@@ -30,11 +32,18 @@ def _png_text(info: dict) -> PngInfo:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", help="File, or folder: a name without suffix is a folder.")
 @click.option("--to", "suffix", default="png", show_default=True, help="Format to write, when --output does not say.")
+@click.option("--scale", type=click.Choice(list(_SCALES)), default="1", show_default=True, help="For smaller images.")
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
 @click.option("--threads", type=click.IntRange(1), help="Tiles decoded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
-    files: tuple[Path, ...], output: str | None, suffix: str, realism: float | None, threads: int | None, force: bool
+    files: tuple[Path, ...],
+    output: str | None,
+    suffix: str,
+    scale: str,
+    realism: float | None,
+    threads: int | None,
+    force: bool,
 ) -> None:
     """Write .pico FILES in a format that other programs read, metadata included."""
     from PIL import Image
@@ -49,7 +58,8 @@ def command(
             msg = f"cannot write {target.suffix} files"
             raise ValueError(msg)
         info = read_header(source).info()
-        image = Image.fromarray(decode(source, realism=realism, threads=threads, progress=progress))
+        options = dict(scale=_SCALES[scale], realism=realism, threads=threads, progress=progress)
+        image = Image.fromarray(decode(source, **options))
         if form == "JPEG" and image.mode == "RGBA":
             msg = "JPEG has no transparency: decode to another format"
             raise ValueError(msg)

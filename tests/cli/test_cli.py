@@ -33,6 +33,13 @@ def test_encode_and_decode_beside_the_sources(pictures, patch):
     assert psnr(np.asarray(Image.open(pictures / "back.webp").convert("RGB")), patch[:, ::-1]) > 25
 
 
+def test_decode_to_a_smaller_image(pictures, patch):
+    assert pico("encode", pictures / "two.png").exit_code == 0
+    assert pico("decode", pictures / "two.pico", "-o", pictures / "small.png", "--scale", "1/4").exit_code == 0
+    expected = pico_plugins.decode(pictures / "two.pico", scale=1 / 4)
+    assert np.array_equal(np.asarray(Image.open(pictures / "small.png")), expected)
+
+
 def test_many_files_into_a_folder_keep_metadata(pictures):
     out = pictures / "out"
     assert pico("encode", pictures / "one.jpg", pictures / "two.png", "-o", out).exit_code == 0
@@ -165,6 +172,7 @@ def test_bench_speed(tmp_path, photo):
     assert all(float(line[3]) > 0 for line in lines)
     sizes = [float(line[2]) for line in lines]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
+    assert "at scale 1/1" in result.output
 
 
 def test_bd_rate_of_known_curves():

@@ -49,6 +49,15 @@ def test_region_and_realism(tmp_path, tiled_file):
         iio.imread(path, region=(0, 0, 500, 5))
 
 
+def test_scale(path, patch_file):
+    for scale in (1 / 2, 1 / 4, 1 / 8):
+        assert np.array_equal(iio.imread(path, scale=scale), pico_plugins.decode(patch_file, scale=scale))
+    part = iio.imread(path, scale=1 / 2, region=(8, 16, 40, 48))
+    assert np.array_equal(part, pico_plugins.decode(patch_file, scale=1 / 2)[8:24, 4:20])
+    with pytest.raises(ValueError, match="scale"):
+        iio.imread(path, scale=3)
+
+
 @pytest.mark.parametrize("index", [1, -2])
 def test_there_is_one_image(path, index):
     for call in (iio.imread, iio.improps, iio.immeta):

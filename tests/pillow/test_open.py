@@ -161,6 +161,54 @@ def test_thumbnail_crop_and_convert(path):
     assert Image.open(path).crop((5, 5, 9, 9)).size == (4, 4)
 
 
+def test_thumbnail_decodes_a_smaller_image(tmp_path, photo, monkeypatch):
+    path = tmp_path / "photo.pico"
+    pico_plugins.encode_file(path, photo, 60)
+    whole = Image.open(path)
+    whole.load()
+    whole.thumbnail((48, 48))  # from all pixels
+    scales = []
+    original = pico_plugins.decoder.decode
+
+    def watched(*args, **options):
+        scales.append(options["scale"])
+        return original(*args, **options)
+
+    monkeypatch.setattr(pico_plugins.decoder, "decode", watched)
+    image = Image.open(path)
+    image.thumbnail((48, 48))
+    assert scales == [1 / 4]
+    assert image.size == whole.size
+    assert np.abs(np.asarray(image).astype(int) - np.asarray(whole)).mean() < 2
+
+
+def test_a_pickled_image_can_be_made_smaller(path):
+    image = pickle.loads(pickle.dumps(Image.open(path)))
+    image.thumbnail((20, 20))
+    assert image.size == (20, 17)
+
+
+def test_draft_is_that_of_jpeg(tmp_path, photo):
+    """Sizes and boxes as Pillow's JPEG plugin gives them; only once, and not for what is loaded already."""
+    path, jpeg = tmp_path / "a.pico", tmp_path / "a.jpg"
+    pico_plugins.encode_file(path, photo, 60)
+    Image.fromarray(photo).save(jpeg)
+    width, height = photo.shape[1::-1]
+    for size in ((width, height), (width // 2, height // 2), (width // 3, 5), (10, 10), (1, 1), (2 * width, 1)):
+        ours, theirs = Image.open(path), Image.open(jpeg)
+        result, expected = ours.draft(None, size), theirs.draft(None, size)
+        assert ours.size == theirs.size
+        assert result == expected or (result is None and expected[1] == (0, 0, width, height))
+        if result:
+            assert ours.draft(None, (1, 1)) is None
+        ours.load()
+        assert ours.size == theirs.size
+        assert ours.draft(None, (1, 1)) is None
+    gray = Image.open(path)
+    assert gray.draft("L", None) is None
+    assert gray.mode == "RGB"
+
+
 def test_formats_argument_and_foreign_files(path, tmp_path):
     assert Image.open(path, formats=["PICO"]).format == "PICO"
     with pytest.raises(UnidentifiedImageError):

@@ -1,0 +1,74 @@
+"""OpenVINO on the CPU: about twice as fast as ONNX Runtime where the CPU multiplies bfloat16 (extra ``fast``)."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from ..pipeline import thread_count
+from ..pixel_blocks import from_blocks, to_blocks
+from ..weights import SYNTHESIS_FILES
+from .feeds import context_feed, scalar
+
+
+class OpenVinoNetworks:
+    """See :class:`pico_plugins.backends.Networks`."""
+
+    precision = "f32"
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder, self._core = folder, openvino.Core()
+        if self.precision.upper() not in ("F32", *self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
+            msg = f"this CPU does not compute in {self.precision}"
+            raise ValueError(msg)
+        self._streams = thread_count(None)
+        self._threads = threads * self._streams
+        self._models: dict[str, openvino.CompiledModel] = {}
+        self._loading = threading.Lock()
+        self._own = threading.local()
+
+    def _precision(self, file: str) -> str:
+        """The context model's results are fed back into it: it stays in float32."""
+        return "f32" if file == "context.onnx" else self.precision
+
+    def _request(self, file: str) -> openvino.InferRequest:
+        """This thread's own request of a network that is loaded when it is first asked for."""
+        requests = self._own.__dict__
+        if file not in requests:
+            with self._loading:
+                if file not in self._models:
+                    settings = {
+                        "NUM_STREAMS": self._streams,
+                        "INFERENCE_NUM_THREADS": self._threads,
+                        "INFERENCE_PRECISION_HINT": self._precision(file),
+                    }
+                    self._models[file] = self._core.compile_model(self._folder / file, "CPU", settings)
+            requests[file] = self._models[file].create_infer_request()
+        return requests[file]
+
+    def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        results = self._request(file).infer(feed, share_inputs=True)
+        return [results[i] for i in range(len(results))]
+
+    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        y, z = self._run("analysis.onnx", {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
+        return y[0], z[0].astype(np.int32)
+
+    def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        return self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))[0][0].astype(np.int32)
+
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        return self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))[1][0]
+
+    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}
+        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
+
+
+class OpenVinoBf16Networks(OpenVinoNetworks):
+    """The same with encoder and decoder in bfloat16, where the CPU has it."""
+
+    precision = "bf16"
