@@ -1,0 +1,1 @@
+"""The widget "PICO: compress and compare"."""

@@ -1,0 +1,94 @@
+"""What the widget computes: encode, decode, measure. No window here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pico_plugins import Metadata, decode, encode
+
+from .similarity import MIN_SIDE, ms_ssim
+
+Box = tuple[int, int, int, int]
+"""(left, top, right, bottom) in pixels of the image."""
+
+
+class Cancelled(Exception):
+    """The user has moved on: the work is of no use any more."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """An image, or the part of it in ``box``, after the codec. ``ms_ssim`` is None for images that are too small."""
+
+    box: Box
+    whole: bool
+    quality: float
+    data: bytes
+    pixels: np.ndarray
+    psnr: float
+    ms_ssim: float | None
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Of the file, container included."""
+        return 8 * len(self.data) / (self.pixels.shape[0] * self.pixels.shape[1])
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """In dB over the colours of two uint8 images; infinite if they are equal."""
+    colours = slice(None) if a.ndim == 2 else (..., slice(3))
+    error = float(np.mean((a[colours].astype(np.float32) - b[colours]) ** 2))
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def code(
+    pixels: np.ndarray,
+    box: Box,
+    quality: float,
+    realism: float,
+    *,
+    metadata: Metadata | None = None,
+    known: bytes | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Result:
+    """``pixels`` inside ``box`` through the codec; ``known`` is its file if only ``realism`` has changed.
+
+    ``metadata`` goes into the file if it is the whole image's. ``report`` hears of the tiles that are done, and may
+    raise :class:`Cancelled`.
+    """
+    left, top, right, bottom = box
+    part = np.ascontiguousarray(pixels[top:bottom, left:right])
+    if known is None:
+        kept = metadata if part.shape == pixels.shape else None
+        data = encode(
+            part, quality, metadata=kept, realism=realism, progress=lambda done, total: report(done, 2 * total)
+        )
+        shown = decode(data, realism=realism, progress=lambda done, total: report(total + done, 2 * total))
+    else:
+        data, shown = known, decode(known, realism=realism, progress=report)
+    report(1, 1)
+    similarity = ms_ssim(part, shown) if min(part.shape[:2]) >= MIN_SIDE else None
+    return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(part, shown), similarity)
+
+
+def boxes(shape: tuple[int, ...], visible: Box) -> Iterator[Box]:
+    """What to code, in order: what is in view, if that is much less than everything; then everything."""
+    everything = (0, 0, shape[1], shape[0])
+    left, top = max(visible[0], 0), max(visible[1], 0)
+    right, bottom = min(visible[2], shape[1]), min(visible[3], shape[0])
+    # Whole granules around the view, so that the preview's borders are not in view.
+    box = (left // 64 * 64, top // 64 * 64, min(-(-right // 64) * 64, shape[1]), min(-(-bottom // 64) * 64, shape[0]))
+    if left < right and top < bottom and (box[2] - box[0]) * (box[3] - box[1]) < shape[0] * shape[1] / 2:
+        yield box
+    yield everything
+
+
+def difference(original: np.ndarray, shown: np.ndarray, gain: float) -> np.ndarray:
+    """Gray where both are equal, and ``gain`` times their difference around it; uint8, alpha left out."""
+    colours = slice(None) if original.ndim == 2 else (..., slice(3))
+    change = shown[colours].astype(np.float32) - original[colours]
+    return np.clip(128 + gain * change, 0, 255).astype(np.uint8)

@@ -1,0 +1,281 @@
+"""The widget: choose a layer, move the sliders, see what the codec makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import napari
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pico_plugins.files import writing
+
+from ..settings import default_quality
+from ..writer import kept_metadata
+from .coding import Box, Result, boxes, code, difference
+from .plot import RatePlot
+from .worker import Report, Worker
+
+RESULT = "PICO"
+VIEWS = ("Compressed", "Curtain", "Difference")
+DEBOUNCE_MS = 150
+FLICKER_KEY = "F"
+
+
+class CompareWidget(QWidget):
+    """Shows a layer after the codec, in a layer of its own above it."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.viewer, self.worker, self.plot = napari_viewer, Worker(), RatePlot()
+        self._shown: np.ndarray | None = None  # the original, replaced by decoded pixels as far as they are known
+        self._whole: Result | None = None
+        self._source: Image | None = None
+        self._result: Image | None = None
+
+        self.layer_choice = QComboBox()
+        self.quality, self.realism = _slider(1, 100, default_quality()), _slider(0, 100, 0)
+        self.view_choice = QComboBox()
+        self.view_choice.addItems(VIEWS)
+        self.curtain, self.gain = _slider(0, 1000, 500), _slider(1, 20, 4)
+        self.numbers, self.progress = QLabel("Choose an image layer"), QProgressBar()
+        self.numbers.setWordWrap(True)
+        self.cancel_button, self.save_button = QPushButton("Cancel"), QPushButton("Save as…")
+        self._lay_out()
+
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE_MS)
+        self._timer.timeout.connect(self.compress)
+        self._connect()
+        self._list_layers()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Layer", self.layer_choice)
+        form.addRow("Quality", _with_value(self.quality, "{}"))
+        form.addRow("Realism", _with_value(self.realism, "{}%"))
+        form.addRow("View", self.view_choice)
+        self._curtain_row, self._gain_row = _with_value(self.curtain, ""), _with_value(self.gain, "{}x")
+        form.addRow("Wipe", self._curtain_row)
+        form.addRow("Gain", self._gain_row)
+        self._form = form
+        running = QHBoxLayout()
+        running.addWidget(self.progress, 1)
+        running.addWidget(self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(running)
+        layout.addWidget(self.numbers)
+        layout.addWidget(self.plot, 1)
+        hint = QLabel(f"Key {FLICKER_KEY}: flicker between original and compressed")
+        hint.setWordWrap(True)
+        layout.addWidget(hint)
+        layout.addWidget(self.save_button)
+        self._set_running(False)
+        self._change_view()
+
+    def _connect(self) -> None:
+        self.layer_choice.currentIndexChanged.connect(self._choose_layer)
+        for slider in (self.quality, self.realism):
+            slider.valueChanged.connect(self._timer.start)
+        self.view_choice.currentIndexChanged.connect(self._change_view)
+        for slider in (self.curtain, self.gain):
+            slider.valueChanged.connect(self._draw)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.save_button.clicked.connect(self.save)
+        self.worker.produced.connect(self._take)
+        self.worker.progressed.connect(self._show_progress)
+        self.worker.finished.connect(self._finish)
+        self.viewer.layers.events.inserted.connect(self._list_layers)
+        self.viewer.layers.events.removed.connect(self._list_layers)
+        self.viewer.bind_key(FLICKER_KEY, self.flicker, overwrite=True)
+
+    def _list_layers(self, event: object = None) -> None:
+        """Offer the layers that the codec can take; keep the present choice if it is still there."""
+        layers = [layer for layer in self.viewer.layers if _codable(layer) and layer is not self._result]
+        present = self._source if self._source in layers else None
+        self.layer_choice.blockSignals(True)
+        self.layer_choice.clear()
+        for layer in layers:
+            self.layer_choice.addItem(layer.name, layer)
+        self.layer_choice.setCurrentIndex(layers.index(present) if present else 0 if layers else -1)
+        self.layer_choice.blockSignals(False)
+        if present is None:
+            self._choose_layer()
+
+    def _choose_layer(self, index: int = 0) -> None:
+        self.cancel()
+        self._source, self._whole, self._shown = self.layer_choice.currentData(), None, None
+        self.plot.clear()
+        self.save_button.setEnabled(False)
+        if self._source is None:
+            self.numbers.setText("No layer to compress: it takes 2-D images of 8 bits, gray, RGB or RGBA")
+        else:
+            self._timer.start()
+
+    def _visible(self) -> Box:
+        (top, left), (bottom, right) = self._source.corner_pixels[:, -2:].astype(int)
+        return int(left), int(top), int(right) + 1, int(bottom) + 1
+
+    def compress(self) -> None:
+        """Start coding what is in view, then everything, at the present sliders."""
+        if self._source is None:
+            return
+        pixels, quality, realism = np.asarray(self._source.data), self.quality.value(), self.realism.value() / 100
+        visible, metadata = self._visible(), kept_metadata(self._source.metadata)
+        known = self._whole.data if self._whole and self._whole.quality == quality else None
+
+        def work(report: Report) -> Iterator[Result]:
+            if known is not None:  # another realism for the same file
+                everything = (0, 0, pixels.shape[1], pixels.shape[0])
+                yield code(pixels, everything, quality, realism, known=known, report=report)
+                return
+            for box in boxes(pixels.shape, visible):
+                yield code(pixels, box, quality, realism, metadata=metadata, report=report)
+
+        if known is None:  # what could be saved is no longer what the sliders ask for
+            self._whole = None
+            self.save_button.setEnabled(False)
+        self._set_running(True)
+        self.worker.start(work)
+
+    def cancel(self) -> None:
+        """Stop what is running."""
+        self._timer.stop()
+        self.worker.cancel()
+        self._set_running(False)
+
+    def _take(self, job: int, result: Result) -> None:
+        if job != self.worker.job or self._source is None:
+            return
+        if self._shown is None:
+            self._shown = np.array(self._source.data)
+        left, top, right, bottom = result.box
+        self._shown[top:bottom, left:right] = result.pixels
+        what = "Image" if result.whole else "Preview of what is in view"
+        similarity = f"\nMS-SSIM {result.ms_ssim:.4f}" if result.ms_ssim is not None else ""
+        self.numbers.setText(
+            f"{what}: {len(result.data):,} bytes\n{result.bits_per_pixel:.3f} bits per pixel\n"
+            f"PSNR {result.psnr:.2f} dB{similarity}"
+        )
+        if result.whole:
+            self._whole = result
+            self.plot.add(result.quality, result.bits_per_pixel, result.psnr)
+            self.save_button.setEnabled(True)
+        self._draw()
+
+    def _show_progress(self, job: int, done: int, total: int) -> None:
+        if job == self.worker.job:
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
+
+    def _finish(self, job: int, problem: str) -> None:
+        if job == self.worker.job:
+            self._set_running(False)
+            if problem:
+                self.numbers.setText(problem)
+
+    def _set_running(self, running: bool) -> None:
+        self.progress.setVisible(running)
+        self.cancel_button.setVisible(running)
+
+    def _change_view(self, index: int = 0) -> None:
+        view = self.view_choice.currentText()
+        self._form.setRowVisible(self._curtain_row, view == "Curtain")
+        self._form.setRowVisible(self._gain_row, view == "Difference")
+        self._draw()
+
+    def _result_layer(self, pixels: np.ndarray) -> Image:
+        source = self._source
+        if self._result in self.viewer.layers:
+            if self._result.rgb == (pixels.ndim == 3):
+                self._result.data = pixels
+                return self._result
+            self.viewer.layers.remove(self._result)
+        limits = None if pixels.ndim == 3 else (0, 255)
+        self._result = Image(pixels, name=RESULT, rgb=pixels.ndim == 3, contrast_limits=limits, scale=source.scale)
+        return self.viewer.add_layer(self._result)
+
+    def _draw(self, value: int = 0) -> None:
+        """Put into the result layer what the chosen view shows."""
+        if self._shown is None or self._source is None:
+            return
+        view, column = self.view_choice.currentText(), 0
+        pixels = self._shown
+        if view == "Curtain":  # the original stays visible to the left of it
+            column = min(self.curtain.value() * pixels.shape[1] // 1000, pixels.shape[1] - 1)
+            pixels = pixels[:, column:]
+        elif view == "Difference":
+            pixels = difference(np.asarray(self._source.data), pixels, self.gain.value())
+        layer = self._result_layer(pixels)
+        layer.scale = self._source.scale
+        layer.translate = self._source.translate + self._source.scale * np.array([0, column])
+
+    def flicker(self, viewer: napari.Viewer | None = None) -> None:
+        """Show or hide the result."""
+        if self._result in self.viewer.layers:
+            self._result.visible = not self._result.visible
+
+    def save(self) -> None:
+        """Ask for a path and write the whole image's file there."""
+        if self._whole is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save as", f"{self._source.name}.pico", "PICO (*.pico)")
+        if path:
+            self.save_to(path)
+
+    def save_to(self, path: str) -> None:
+        """Write the file whose size is shown. Problems are shown, not raised."""
+        path = path if path.lower().endswith(".pico") else f"{path}.pico"
+        try:
+            with writing(path) as file:
+                file.write(self._whole.data)
+            self.numbers.setText(f"Saved {path}: {len(self._whole.data):,} bytes")
+        except OSError as error:
+            self.numbers.setText(f"Not saved: {error}")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._timer.stop()
+        self.worker.close()
+        self.viewer.layers.events.inserted.disconnect(self._list_layers)
+        self.viewer.layers.events.removed.disconnect(self._list_layers)
+        self.viewer.bind_key(FLICKER_KEY, None, overwrite=True)
+        super().closeEvent(event)
+
+
+def _codable(layer: object) -> bool:
+    """Whether it is a plain 2-D image of 8 bits; a pyramid would have to be decoded whole."""
+    return isinstance(layer, Image) and not layer.multiscale and layer.ndim == 2 and layer.data.dtype == np.uint8
+
+
+def _slider(low: int, high: int, value: int) -> QSlider:
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setValue(value)
+    return slider
+
+
+def _with_value(slider: QSlider, form: str) -> QWidget:
+    """The slider with its value beside it."""
+    row, label = QWidget(), QLabel(form.format(slider.value()))
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(slider, 1)
+    layout.addWidget(label)
+    slider.valueChanged.connect(lambda value: label.setText(form.format(value)))
+    return row

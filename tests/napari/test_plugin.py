@@ -1,0 +1,130 @@
+"""The plugin's functions and manifest, as npe2 calls them; no window."""
+
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+npe2 = pytest.importorskip("npe2")
+
+import pico_plugins
+from napari_plugin import reader, writer
+from napari_plugin.reader import get_reader
+from napari_plugin.sample_data import coffee
+from napari_plugin.writer import write_image
+
+
+@pytest.fixture
+def path(tmp_path, patch_file):
+    path = tmp_path / "patch.pico"
+    path.write_bytes(patch_file)
+    return str(path)
+
+
+def test_manifest_is_valid_and_its_commands_exist():
+    done = subprocess.run([sys.executable, "-m", "npe2", "validate", "pico-plugins"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = npe2.PluginManifest.from_distribution("pico-plugins")
+    for command in manifest.contributions.commands:
+        module, name = command.python_name.split(":")
+        if module.startswith("napari_plugin.compare") and not find_spec("napari"):  # a widget needs its window
+            assert find_spec(module)
+        else:
+            assert callable(getattr(import_module(module), name))
+
+
+def test_read_a_small_image(path, patch_file):
+    ((data, options, kind),) = get_reader(path)(path)
+    assert kind == "image"
+    assert np.array_equal(data, pico_plugins.decode(patch_file))
+    assert (options["name"], options["rgb"]) == ("patch", True)
+    assert options["metadata"]["pico"]["quality"] == 60
+    assert "multiscale" not in options
+    assert get_reader([path])([path])[0][1]["name"] == "patch"
+
+
+def test_gray_is_no_rgb(tmp_path, patch):
+    path = str(tmp_path / "a.pico")
+    pico_plugins.encode_file(path, patch[..., 0])
+    ((data, options, _),) = get_reader(path)(path)
+    assert data.shape == patch.shape[:2]
+    assert options["rgb"] is False
+
+
+def test_a_large_image_is_a_pyramid_that_has_decoded_nothing(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr(reader, "LAZY_FROM", 100_000)
+    path = str(tmp_path / "a.pico")
+    pico_plugins.encode_file(path, photo, tile=120)
+    ((levels, options, _),) = get_reader(path)(path)
+    assert options["multiscale"] is True
+    assert [level.shape for level in levels] == [(400, 600, 3), (200, 300, 3), (100, 150, 3), (50, 75, 3)]
+    assert levels[0].image._cached == 0
+    assert np.array_equal(levels[0][30:60, 500:], pico_plugins.decode(path)[30:60, 500:])
+
+
+def test_what_is_not_ours_gets_no_reader(tmp_path, path):
+    other = tmp_path / "other.pico"
+    other.write_bytes(b"something else")
+    for wrong in (str(other), str(tmp_path / "none.pico"), str(tmp_path), [path, path], []):
+        assert get_reader(wrong) is None
+
+
+def test_write_what_was_read_with_its_metadata(tmp_path, tiled_file):
+    source, target = tmp_path / "a.pico", str(tmp_path / "b")
+    source.write_bytes(tiled_file)
+    ((data, options, _),) = get_reader(str(source))(str(source))
+    assert write_image(target, data, {**options, "multiscale": False}) == [f"{target}.pico"]
+    header = pico_plugins.read_header(f"{target}.pico")
+    assert header.shape == data.shape
+    assert header.metadata.exif == pico_plugins.read_header(tiled_file).metadata.exif
+    assert header.info()["pico"]["quality"] == 75
+
+
+def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
+    path = str(tmp_path / "a.PICO")
+    meta = {"rgb": True, "multiscale": True, "metadata": {"exif": {"not": "bytes"}}}
+    assert write_image(path, [patch, patch[::2, ::2]], meta) == [path]
+    assert pico_plugins.read_header(path).shape == patch.shape
+
+
+@pytest.mark.parametrize(
+    "data, rgb, says",
+    [
+        (np.zeros((5, 5), np.uint16), False, "8 bits"),
+        (np.zeros((5, 5, 3), np.float32), True, "8 bits"),
+        (np.zeros((4, 5, 5), np.uint8), False, "single slice"),
+        (np.zeros((4, 5, 5, 3), np.uint8), True, "single slice"),
+    ],
+)
+def test_other_layers_are_refused_with_a_way_out(tmp_path, data, rgb, says):
+    path = tmp_path / "a.pico"
+    with pytest.raises(ValueError, match=says):
+        write_image(str(path), data, {"rgb": rgb})
+    assert not path.exists()
+
+
+def test_quality_comes_from_the_settings(tmp_path, patch, monkeypatch):
+    monkeypatch.setattr(writer, "default_quality", lambda: 20)
+    path = str(tmp_path / "a.pico")
+    write_image(path, patch, {"rgb": True})
+    assert pico_plugins.read_header(path).info()["pico"]["quality"] == 20
+
+
+def test_sample(photo):
+    ((data, options, _),) = coffee()
+    assert data.shape == photo.shape
+    assert options["metadata"]["pico"]["quality"] == 75
+
+
+def test_the_reader_is_found_without_torch_or_napari(path):
+    code = f"""
+import sys
+from napari_plugin.reader import get_reader
+assert get_reader({path!r})
+assert not {{"torch", "napari", "onnxruntime", "numpy"}} & set(sys.modules), "too much is imported"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

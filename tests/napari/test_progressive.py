@@ -1,0 +1,125 @@
+"""The pyramid behind large layers: it answers at once, and in the end with the right pixels."""
+
+import dataclasses
+import io
+import time
+
+import numpy as np
+import pytest
+
+import pico_plugins
+from napari_plugin import progressive
+from napari_plugin.progressive import ProgressiveImage
+from napari_plugin.reader import get_reader
+from pico_plugins.header import write_file
+from pico_plugins.reader import TileReader
+
+
+@pytest.fixture(scope="module")
+def file(photo):
+    return pico_plugins.encode(np.tile(photo, (2, 2, 1)), 40, tile=120)  # 7 x 10 tiles
+
+
+def settle(image: ProgressiveImage) -> None:
+    end = time.monotonic() + 60
+    while image._thread is not None:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_coarse_levels_are_filled_in(file):
+    updates = []
+    image = ProgressiveImage(file, updates.append)
+    first = np.asarray(image.levels[3])  # what napari reads once and keeps
+    settle(image)
+    assert np.array_equal(first, pico_plugins.decode(file, scale=1 / 8))
+    assert updates and all(updated is image for updated in updates)
+    assert np.array_equal(np.asarray(image.levels[3]), pico_plugins.decode(file, scale=1 / 8))
+    assert image._thread is None  # complete: nothing is decoded again
+    # The next finer level starts from the coarser one instead of gray.
+    finer = np.asarray(image.levels[2]).astype(int)
+    expected = pico_plugins.decode(file, scale=1 / 4)
+    assert np.abs(finer - expected).mean() < 12
+    settle(image)
+    assert np.array_equal(np.asarray(image.levels[2]), expected)
+
+
+def test_the_full_resolution_is_exact_at_once(file):
+    image = ProgressiveImage(file, lambda image: None)
+    assert np.array_equal(np.asarray(image.levels[0]), pico_plugins.decode(file))
+
+
+def test_every_view_of_a_half_known_level_can_be_shown(file):
+    """Stand-ins from coarser levels do not end where the finer level's tiles end."""
+    image = ProgressiveImage(file, lambda image: None)
+    image.levels[3][:]
+    settle(image)
+    for bottom in range(360, 400):
+        image._cache = type(image._cache)((k, v) for k, v in image._cache.items() if k[1] == 8)
+        assert image.levels[1][:bottom, :bottom].shape == (bottom, bottom, 3)
+    settle(image)
+
+
+def test_few_tiles_are_waited_for(file):
+    image = ProgressiveImage(file, lambda image: None)
+    part = image.levels[1][:100, :100]
+    assert np.array_equal(part, pico_plugins.decode(file, scale=1 / 2)[:100, :100])
+    assert image._thread is None
+
+
+def test_the_view_is_decoded_before_what_was_in_view(file, monkeypatch):
+    image = ProgressiveImage(file, lambda image: None)
+    order = []
+    original = ProgressiveImage.decode
+
+    def watched(self, reduction, tiles):
+        order.append(reduction)
+        time.sleep(0.05)
+        return original(self, reduction, tiles)
+
+    monkeypatch.setattr(ProgressiveImage, "decode", watched)
+    monkeypatch.setattr(progressive, "BATCH", 4)
+    image.levels[3][:]
+    image.levels[2][:]  # wanted later, needed sooner
+    settle(image)
+    changes = [a for a, b in zip(order, [*order[1:], 0], strict=True) if a != b]
+    assert changes in ([8, 4, 8], [4, 8])
+
+
+def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
+    broken = bytearray(file)
+    broken[-10] ^= 1
+    image = ProgressiveImage(bytes(broken), lambda image: None)
+    image.levels[3][:]
+    settle(image)
+    shown = np.asarray(image.levels[3])
+    assert image._thread is None
+    assert (shown[-1, -1] == 128).all()
+    assert np.array_equal(shown[:70], pico_plugins.decode(file, scale=1 / 8)[:70])
+
+
+def test_200_megapixels_open_in_a_second_and_pan_without_the_rest(tmp_path, photo):
+    """The file is one tile over and over: its contents do not matter here."""
+    one = pico_plugins.encode(np.tile(photo, (2, 1, 1))[:512, :512], 30, tile=504)
+    with io.BytesIO(one) as source:
+        reader = TileReader(source)
+        tile = reader.tile_bytes(0)
+    header = dataclasses.replace(reader.header, width=29 * 504 + 8, height=28 * 504 + 8)
+    path = tmp_path / "huge.pico"
+    with path.open("wb") as target:
+        write_file(target, header, [tile] * len(header.grid))
+    pico_plugins.decode(one)  # the networks are loaded once in a process, not once a file
+
+    start = time.perf_counter()
+    ((levels, _, _),) = get_reader(str(path))(str(path))
+    np.asarray(levels[-1])  # all that napari asks for when a layer is added
+    opened = time.perf_counter() - start
+    image = levels[0].image
+    with image._wanting:
+        image._wanted.clear()  # the overview would go on in the background
+    settle(image)
+    done = len(image._cache)
+    assert levels[0].size // 3 > 200_000_000
+    assert opened < 1
+    assert levels[0][7000:7800, 9000:10_000].shape == (800, 1000, 3)
+    assert len(image._cache) - done <= 9
