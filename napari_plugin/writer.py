@@ -9,7 +9,7 @@ import numpy as np
 from pico_plugins.encoder import encode_file
 from pico_plugins.metadata import Metadata
 
-from .settings import default_quality
+from .settings import default_quality, default_realism
 
 
 def _pixels(data: object, rgb: bool) -> np.ndarray:
@@ -34,12 +34,13 @@ def kept_metadata(found: dict) -> Metadata:
 
 
 def write_image(path: str, data: object, meta: dict) -> list[str]:
-    """Write one image layer, uint8 gray, RGB or RGBA, at the quality of the plugin's settings. Returns the paths.
+    """Write one image layer, uint8 gray, RGB or RGBA, at the quality and realism of the settings. Returns the paths.
 
     Of a multiscale layer its full resolution is written. Exif, ICC profile and XMP of a .pico or photo that was opened
     are kept. Raises ``ValueError`` for other data, ``OSError`` when writing fails; an existing file then stays.
     """
     pixels = _pixels(data[0] if meta.get("multiscale") else data, bool(meta.get("rgb")))
     path = path if path.lower().endswith(".pico") else f"{path}.pico"
-    encode_file(Path(path), pixels, default_quality(), metadata=kept_metadata(meta.get("metadata", {})))
+    metadata = kept_metadata(meta.get("metadata", {}))
+    encode_file(Path(path), pixels, default_quality(), realism=default_realism(), metadata=metadata)
     return [path]
