@@ -100,7 +100,7 @@ def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
 )
 def test_other_layers_are_refused_with_a_way_out(tmp_path, data, rgb, says):
     path = tmp_path / "a.pico"
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(TypeError, match=says):
         write_image(str(path), data, {"rgb": rgb})
     assert not path.exists()
 

@@ -79,7 +79,7 @@ def test_preferences_hold_for_saving_and_for_the_widget(viewer, tmp_path, photo)
 
 def test_a_layer_that_cannot_be_saved_says_what_to_do(viewer, tmp_path):
     layer = viewer.add_image(np.zeros((20, 20), np.float32))
-    with pytest.raises(ValueError, match="Convert it first"):
+    with pytest.raises(TypeError, match="Convert it first"):
         layer.save(str(tmp_path / "a.pico"))
     assert not list(tmp_path.iterdir())
 
