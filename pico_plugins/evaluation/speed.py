@@ -67,8 +67,11 @@ def measure_speed(
     return timings
 
 
-def measure_scales(data: bytes, rounds: int) -> dict[int, float]:
-    """Median seconds to decode a .pico file whole and 2, 4 and 8 times smaller, in turn; after a round of warm-up."""
+def measure_scales(data: bytes, rounds: int) -> dict[int, tuple[float, float]]:
+    """Seconds to decode a .pico file whole and 2, 4 and 8 times smaller, and their ratio to those of the whole.
+
+    Medians over the rounds, the ratio's taken within each: what else runs on the machine hits both. One round warms up.
+    """
     seconds: dict[int, list[float]] = {reduction: [] for reduction in (1, 2, 4, 8)}
     for turn in range(rounds + 1):
         for reduction, found in seconds.items():
@@ -76,4 +79,5 @@ def measure_scales(data: bytes, rounds: int) -> dict[int, float]:
             decode(data, scale=1 / reduction)
             if turn:
                 found.append(time.perf_counter() - start)
-    return {reduction: statistics.median(found) for reduction, found in seconds.items()}
+    ratios = {by: [a / b for a, b in zip(found, seconds[1], strict=True)] for by, found in seconds.items()}
+    return {by: (statistics.median(found), statistics.median(ratios[by])) for by, found in seconds.items()}
