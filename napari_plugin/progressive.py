@@ -114,7 +114,9 @@ class ProgressiveImage(LazyImage):
                 if _quitting():
                     return
         except Exception:
-            for tile in [] if _quitting() else batch:
+            for tile in batch:
+                if _quitting():
+                    return
                 try:
                     for _ in self.decode(reduction, [tile]):
                         pass
