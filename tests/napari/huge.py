@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -36,6 +35,8 @@ def write_huge(path: Path, photo: np.ndarray) -> None:
 
 def main() -> None:
     """Open the file in a real window, in turn with a small one; look at twenty places; print what it took."""
+    import resource
+
     import napari
     from qtpy.QtTest import QTest
 
