@@ -39,8 +39,9 @@ def print_speed(path: Path, peers: list[Peer], quality: int, rounds: int, progre
             line += f" {timing.median(what):9.3f} ({timings[0].ratio(timing, what):5.2f}x)"
         click.echo(line)
     scales = measure_scales(peers[0].encode(pixels, quality), rounds)
-    shown = ", ".join(f"1/{by} {seconds:.3f} s ({seconds / scales[1]:.2f}x)" for by, seconds in scales.items())
-    click.echo(f"decoded by pico at scale {shown}")
+    click.echo("decoded by pico at scale (in brackets seconds and processor time over those of 1/1)")
+    for by, (seconds, wall, busy) in scales.items():
+        click.echo(f"1/{by} {seconds:8.3f} s ({wall:.2f}x, {busy:.2f}x)")
     _print_stages(pixels, quality, rounds)
 
 
