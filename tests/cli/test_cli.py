@@ -173,7 +173,7 @@ def test_bench_speed(tmp_path, photo):
     assert all(float(line[3]) > 0 for line in lines)
     sizes = [float(line[2]) for line in lines]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
-    assert "at scale 1/1" in result.output
+    assert re.findall(r"^(1/\d) +[\d.]+ s", result.output, re.MULTILINE) == ["1/1", "1/2", "1/4", "1/8"]
     shares = [float(share) for share in re.findall(r"([\d.]+)%", result.output.split("where the time goes")[1])]
     assert len(shares) == 10
     assert sum(shares) == pytest.approx(200, abs=1)
