@@ -7,9 +7,14 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
 
 from pico_plugins import weights
 from pico_plugins.header import TileGrid
+from pico_plugins.latent_coder import TileEncoder
+from pico_plugins.model import EntropyModel
 
 MAGIC = b"\x89PICO\r\n\x1a"
 HEAD = struct.Struct("<BBBBBBHBII8s")
@@ -83,7 +88,7 @@ def mutate(data: bytes, leaf: Leaf, source: random.Random) -> bytes:
         chunks = split(data)
         if not chunks or source.random() < 0.2:
             return leaf(data)
-        change = source.choice((_tiles, _tiles, _tiles, _head, _head, _payload, _order, _length))
+        change = source.choice((_tiles, _tiles, _symbols, _head, _head, _payload, _order, _length))
         return change(chunks, leaf, source)
     except (ValueError, LookupError, struct.error):
         return leaf(data)
@@ -145,6 +150,36 @@ def _tiles(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
     else:
         tiles[at] = leaf(colour), alpha
     return join_tiles(chunks, tiles)
+
+
+def _symbols(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
+    """A tile that is coded as it should be, with numbers that no encoder would choose."""
+    _, _, _, _, level, _, tile, margin, width, height, model = HEAD.unpack(chunks[0][1])
+    if not 1 <= tile <= 128 or margin > tile:
+        raise ValueError
+    grid, tiles, entropy = TileGrid(width, height, tile, margin), split_tiles(chunks), _entropy(model.hex())
+    at = source.randrange(min(len(tiles), len(grid)))
+    shape = grid[at].coded_shape
+    z, indices, symbols = entropy.decode_symbols(tiles[at][0], shape, level)
+    which = source.randrange(3)
+    if which == 0:  # all indices follow from these
+        z = np.where(entropy.hyper_indices(*shape) > 0, source.choice((-127, -1, 0, 1, 127)), 0).astype(np.int32)
+        indices = entropy.scale_decoder(z, level)
+        symbols = np.where(indices > 0, symbols, 0)
+    extreme = source.choice((-(1 << 31), -(1 << 24), -300, 300, 1 << 24, (1 << 31) - 1))
+    coded = np.flatnonzero(indices)
+    if len(coded):
+        symbols.ravel()[coded[:: source.choice((1, 2, 50, 1000))]] = extreme
+    encoder = TileEncoder(entropy.tables)
+    encoder.add(z, entropy.hyper_indices(*shape))
+    encoder.add(symbols, indices)
+    tiles[at] = encoder.finish(), tiles[at][1]
+    return join_tiles(chunks, tiles)
+
+
+@lru_cache
+def _entropy(model: str) -> EntropyModel:
+    return EntropyModel(weights.model_folder(model))
 
 
 def split_tiles(chunks: Chunks) -> list[tuple[bytes, bytes]]:
