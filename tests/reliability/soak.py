@@ -1,7 +1,7 @@
 """Many varied images there and back through Pillow: ``python -m tests.reliability.soak --count 500 [IMAGES...]``.
 
-Every mode that can be written, 1 x 1 to 24 megapixels, odd sizes, extreme shapes, flat, noise, text, photos. Folders and
-files given are photos and screenshots to cut pieces from; without any, the shipped photo serves. Exit status 1 if one
+Every mode that can be written, 1 x 1 to 24 megapixels, odd sizes, extreme shapes, flat, noise, text, photos. Folders
+and files given are photos and screenshots to cut pieces from; without any, the shipped photo serves. Exit status 1 if one
 image does not come back as it should.
 """
 
@@ -68,7 +68,9 @@ def picture(content: str, width: int, height: int, photos: list[Path], source: r
     numbers = np.random.default_rng(source.getrandbits(32))
     if content == "photo":
         with Image.open(source.choice(photos)) as image:
-            left, top = (source.randint(0, max(0, have - want)) for have, want in zip(image.size, (width, height)))
+            left, top = (
+                source.randint(0, max(0, have - want)) for have, want in zip(image.size, (width, height), strict=True)
+            )
             piece = image.convert("RGB").crop(
                 (left, top, min(left + width, image.width), min(top + height, image.height))
             )
