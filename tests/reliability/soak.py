@@ -1,8 +1,8 @@
 """Many varied images there and back through Pillow: ``python -m tests.reliability.soak --count 500 [IMAGES...]``.
 
 Every mode that can be written, 1 x 1 to 24 megapixels, odd sizes, extreme shapes, flat, noise, text, photos. Folders
-and files given are photos and screenshots to cut pieces from; without any, the shipped photo serves. Exit status 1 if one
-image does not come back as it should.
+and files given are photos and screenshots to cut pieces from; without any, the shipped photo serves. Exit status 1 if
+one image does not come back as it should.
 """
 
 from __future__ import annotations

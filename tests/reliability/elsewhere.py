@@ -1,6 +1,6 @@
-"""What runs inside the emulated machine: golden files to symbols, symbols to bytes, both as they must be.
+"""What runs on another machine, or with another NumPy: golden files to symbols, symbols to bytes, as they must be.
 
-Needs Python and NumPy only. ``python -m tests.reliability.emulated``, started by tests/reliability/emulation.py.
+Needs Python, NumPy and something that reads safetensors. Started by emulation.py and numpy_versions.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from tests.golden.symbols import FOLDER, symbols, symbols_hash
 
 def main() -> int:
     """Exit status 0 if everything is equal."""
-    print(f"{platform.machine()}, {sys.byteorder}-endian, Python {platform.python_version()}, NumPy {np.__version__}")
-    assert symbol_stack.constriction is None, "the plain Python coder is the one to test"
+    coder = "plain Python coder" if symbol_stack.constriction is None else "constriction"
+    python = f"Python {platform.python_version()}, NumPy {np.__version__}, {coder}"
+    print(f"{platform.machine()}, {sys.byteorder}-endian, {python}", flush=True)
     expected = json.loads((FOLDER / "symbols.json").read_text())
     model, wrong = EntropyModel(weights.model_folder(weights.DEFAULT)), 0
     for name, known in expected.items():
