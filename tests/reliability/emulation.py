@@ -1,7 +1,7 @@
 """The golden files on other processors: ``python -m tests.reliability.emulation [aarch64 s390x]``.
 
 Everything is made from nothing in a scratch folder, without root: Debian's packages of QEMU, of Python and of NumPy for
-the other architecture are fetched with apt's own checks and unpacked there. Needs a Debian with a network. Exit status 1: something differs.
+the other architecture are fetched with apt's own checks and unpacked there. Needs a Debian with a network.
 """
 
 from __future__ import annotations
