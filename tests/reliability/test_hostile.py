@@ -27,8 +27,9 @@ FULL = os.environ.get("PICO_RELIABILITY") == "full"
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*")), ids=lambda path: path.name[:12])
-def test_corpus(path):
+def test_corpus(path, monkeypatch):
     """What fuzzing has found so far that reaches code of its own."""
+    monkeypatch.setenv("PICO_BACKEND", "onnxruntime")
     oracle.examine(mutation.adopt(path.read_bytes()))
 
 
