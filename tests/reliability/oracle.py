@@ -108,7 +108,7 @@ def _pillow_agrees(data: bytes, *, readable: bool, pixels: np.ndarray | None = N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=["PICO"])  # others have bugs of their own
         except Image.UnidentifiedImageError:
             assert not readable or data[:8] != b"\x89PICO\r\n\x1a"
             return
