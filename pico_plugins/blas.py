@@ -6,6 +6,7 @@ spinning, which takes the cores from the networks.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,16 @@ from functools import lru_cache
 from threadpoolctl import ThreadpoolController
 
 _taken = threading.Lock()
+
+
+def _after_fork() -> None:
+    """In the child: the thread that held it is not there."""
+    global _taken
+    _taken = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @lru_cache(maxsize=1)
@@ -28,11 +39,12 @@ def single_threaded_blas() -> Iterator[None]:
     The setting belongs to the process. If several callers overlap, the first one in sets and restores it: the others
     may lose the limit a little early, which costs speed only, and none can restore a value that another one had set.
     """
-    if not _taken.acquire(blocking=False):
+    taken = _taken
+    if not taken.acquire(blocking=False):
         yield
         return
     try:
         with _controller().limit(limits=1, user_api="blas"):
             yield
     finally:
-        _taken.release()
+        taken.release()

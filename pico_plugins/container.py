@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from .errors import DamagedError, LimitError, NotPicoError, TruncatedError, Unsu
 MAGIC = b"\x89PICO\r\n\x1a"
 MAX_METADATA = 32 << 20
 """Bytes that all chunks before the pixels may hold together."""
+
+MAX_CHUNKS = 4096
+"""How many those may be."""
 
 _FRAME = struct.Struct("<4sI")
 _CRC = struct.Struct("<I")
@@ -79,10 +83,10 @@ def read_chunks(file: BinaryIO, known: frozenset[bytes], stop: bytes) -> Iterato
     """Yield (type, payload) of known chunks and return before the payload of ``stop``, whose frame is consumed.
 
     Unknown ancillary chunks are checked and skipped. Raises :class:`UnsupportedError` for an unknown critical one,
-    :class:`LimitError` when the chunks together exceed ``MAX_METADATA`` bytes.
+    :class:`LimitError` when there are more than ``MAX_CHUNKS`` or they exceed ``MAX_METADATA`` bytes together.
     """
     total = 0
-    while True:
+    for count in itertools.count(1):
         kind, length, crc = read_frame(file)
         if kind == stop:
             yield kind, struct.pack("<II", length, crc)
@@ -94,6 +98,9 @@ def read_chunks(file: BinaryIO, known: frozenset[bytes], stop: bytes) -> Iterato
             raise UnsupportedError(msg)
         if total > MAX_METADATA:
             msg = f"chunk {name} brings the data before the pixels over {MAX_METADATA} bytes"
+            raise LimitError(msg)
+        if count > MAX_CHUNKS:
+            msg = f"more than {MAX_CHUNKS} chunks before the pixels"
             raise LimitError(msg)
         payload = read_exactly(file, length, f"chunk {name}")
         check_crc(file, kind, zlib.crc32(payload, crc))

@@ -11,7 +11,7 @@ import numpy as np
 from . import weights
 from .alpha import encode_alpha
 from .files import writing
-from .header import MAX_TILE, MIN_TILE, Header, write_file
+from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
@@ -89,6 +89,7 @@ def encode_file(
         model=bytes.fromhex(weights.DEFAULT),
         metadata=metadata or Metadata(),
     )
+    check_pixels(header, width * height)  # what is written can be read
     rgb = _RgbView(pixels)
 
     def code(tile: Tile) -> tuple[bytes, bytes]:

@@ -45,6 +45,8 @@ def writing(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         with open(path, "wb") as file:
             yield file
         return
+    if mode is not None and not os.access(path, os.W_OK):  # renaming would ask the folder only
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder, name = os.path.split(path)
     scratch = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
     try:

@@ -27,22 +27,15 @@ VERSION = 0
 MAX_PIXELS = 1 << 29
 """Readers refuse larger images unless told otherwise (``max_pixels``)."""
 
+MAX_WORK, MIN_WORK = 8, 1 << 26
+"""All tiles' windows together may be so many times larger than the largest image, or of so many pixels in any case."""
+
 MIN_TILE, MAX_TILE = 32, 1024
 """Bounds of the work that one tile may cause; the margin is at most a quarter of the tile."""
 
 _HEAD = struct.Struct("<BBBBBBHBII8s")
 _ALPHA = 1
 _KNOWN = frozenset([*METADATA_CHUNKS, b"text", b"HEAD"])
-
-
-@dataclass(frozen=True)
-class TileEntry:
-    """Where a tile's bytes are, from the start of the pixel data, and their CRC-32."""
-
-    offset: int
-    length: int
-    alpha_length: int
-    crc: int
 
 
 @dataclass(frozen=True)
@@ -143,11 +136,17 @@ class Header:
 
 
 def check_pixels(header: Header, max_pixels: int | None) -> None:
-    """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels)."""
+    """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels), or if
+    its tiles are so small, or so much wider than the image, that they are many times the work of such an image."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     if header.width * header.height > limit:
         size = f"{header.width} x {header.height}"
         msg = f"image of {size} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
+        raise LimitError(msg)
+    work = header.grid.coded_pixels
+    if work > max(MAX_WORK * limit, MIN_WORK):
+        msg = f"image of {header.width} x {header.height} pixels in tiles that hold {work}: too much work; a higher "
+        msg += "max_pixels allows it"
         raise LimitError(msg)
 
 
@@ -186,19 +185,6 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
         msg = f"damaged PICO file: tile index of {index_length} bytes for {len(header.grid)} tiles"
         raise DamagedError(msg)
     return header, crc
-
-
-def read_index(file: BinaryIO, header: Header, crc: int) -> list[TileEntry]:
-    """The tile index, right after :func:`read_head`."""
-    columns = 3 if header.alpha else 2
-    payload = read_exactly(file, 4 * columns * len(header.grid), "chunk INDX")
-    check_crc(file, b"INDX", zlib.crc32(payload, crc))
-    entries, offset = [], 0
-    for fields in struct.iter_unpack(f"<{columns}I", payload):
-        length, alpha_length = fields[0], fields[1] if header.alpha else 0
-        entries.append(TileEntry(offset, length, alpha_length, fields[-1]))
-        offset += length + alpha_length
-    return entries
 
 
 def write_file(file: BinaryIO, header: Header, tiles: list[tuple[bytes, bytes]]) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from types import EllipsisType
 
 import numpy as np
@@ -28,6 +29,8 @@ class LazyImage:
     """An open file whose decoded tiles are remembered, up to ``cache_bytes`` of them, the last used ones longest.
 
     ``levels`` are array-likes of the whole image and of it 2, 4 and 8 times smaller. May be read from several threads.
+    Pickles as its path or bytes, which are opened again; a forked process shares the open file's position with its
+    parent, so give it a pickle or open the path there.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class LazyImage:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Reads header and index only. Errors as :func:`pico_plugins.decode`; a path stays open until ``close``."""
+        self._source = source
+        self._options = dict(threads=threads, backend=backend, max_pixels=max_pixels, cache_bytes=cache_bytes)
         self._workers, self._backend, self._cache_bytes = thread_count(threads), backend, cache_bytes
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[float, int, int], np.ndarray] = OrderedDict()
@@ -63,6 +68,12 @@ class LazyImage:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if hasattr(self._source, "read"):
+            msg = "a LazyImage of an open file cannot be pickled: open it by its path"
+            raise TypeError(msg)
+        return partial(LazyImage, realism=self.realism, **self._options), (self._source,)
 
     def tiles(self, reduction: int, box: Box) -> list[Tile]:
         """The tiles that hold ``box``, in pixels of the image ``reduction`` times smaller."""

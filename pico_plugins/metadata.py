@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .container import CHUNK_OVERHEAD, MAX_METADATA
+from .container import CHUNK_OVERHEAD, MAX_CHUNKS, MAX_METADATA
 
 EXIF_PREFIX = b"Exif\0\0"
 METADATA_CHUNKS = {b"exif": "exif", b"iccp": "icc_profile", b"xmpp": "xmp", b"cicp": "cicp"}
@@ -44,9 +44,12 @@ class Metadata:
             if "\0" in keyword:
                 msg = f"text keyword {keyword!r} contains a NUL character"
                 raise ValueError(msg)
-        size = sum(CHUNK_OVERHEAD + len(payload) for _, payload in self.chunks())
-        if size > MAX_METADATA:
-            msg = f"metadata of {size} bytes: a .pico file may hold {MAX_METADATA}"
+        sizes = [CHUNK_OVERHEAD + len(payload) for _, payload in self.chunks()]
+        if len(sizes) > MAX_CHUNKS:
+            msg = f"{len(self.text)} texts: a .pico file may hold {MAX_CHUNKS} chunks of metadata"
+            raise ValueError(msg)
+        if sum(sizes) > MAX_METADATA:
+            msg = f"metadata of {sum(sizes)} bytes: a .pico file may hold {MAX_METADATA}"
             raise ValueError(msg)
 
     def chunks(self) -> Iterator[tuple[bytes, bytes]]:

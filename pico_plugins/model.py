@@ -31,6 +31,23 @@ class EntropyModel:
         shape = (len(self.hyper_index), height // 64, width // 64)
         return np.broadcast_to(self.hyper_index[:, None, None], shape)
 
+    def decode_symbols(
+        self, data: bytes, shape: tuple[int, int], level: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The exact half of decoding: hyperlatents, scale indices and symbols of a tile of ``shape`` pixels.
+
+        Raises :class:`DamagedError` if the bytes cannot be a tile of that shape.
+        """
+        decoder = TileDecoder(self.tables, data)
+        z = decoder.take(self.hyper_indices(*shape))
+        if z.min(initial=0) < -HYPERLATENT_LIMIT or z.max(initial=0) > HYPERLATENT_LIMIT:
+            msg = "damaged tile: hyperlatent out of range"
+            raise DamagedError(msg)
+        indices = self.scale_decoder(z, level)
+        symbols = decoder.take(indices)
+        decoder.finish()
+        return z, indices, symbols
+
 
 class Model:
     """Codes single tiles. Safe to share between threads."""
@@ -54,28 +71,11 @@ class Model:
         encoder.add(symbols, indices)
         return encoder.finish()
 
-    def decode_symbols(
-        self, data: bytes, shape: tuple[int, int], level: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The exact half of decoding: hyperlatents, scale indices and symbols of a tile of ``shape`` pixels.
-
-        Raises :class:`DamagedError` if the bytes cannot be a tile of that shape.
-        """
-        decoder = TileDecoder(self.entropy.tables, data)
-        z = decoder.take(self.entropy.hyper_indices(*shape))
-        if z.min(initial=0) < -HYPERLATENT_LIMIT or z.max(initial=0) > HYPERLATENT_LIMIT:
-            msg = "damaged tile: hyperlatent out of range"
-            raise DamagedError(msg)
-        indices = self.entropy.scale_decoder(z, level)
-        symbols = decoder.take(indices)
-        decoder.finish()
-        return z, indices, symbols
-
     def decode_tile(
         self, data: bytes, shape: tuple[int, int], level: int, realism: float, reduction: int = 1
     ) -> np.ndarray:
         """Bytes -> uint8 (H, W, 3) of ``shape`` (H, W), multiples of 64; or 2, 4 or 8 times smaller."""
-        z, indices, symbols = self.decode_symbols(data, shape, level)
+        z, indices, symbols = self.entropy.decode_symbols(data, shape, level)
         latents = self.networks.dequantize(z, symbols, indices > 0, level / LEVEL_STEPS)
         by_network = reduction if reduction in weights.SYNTHESIS_FILES else 1  # half size is no cheaper to compute
         pixels = self.networks.synthesise(latents, level / LEVEL_STEPS, realism, by_network)

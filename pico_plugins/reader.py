@@ -8,7 +8,8 @@ from typing import BinaryIO
 from .container import check_crc, read_exactly, read_frame
 from .errors import DamagedError, TruncatedError
 from .files import Source, reading
-from .header import Header, TileEntry, check_pixels, read_head, read_index, remaining_bytes
+from .header import Header, check_pixels, read_head, remaining_bytes
+from .tile_index import TileIndex
 
 
 def read_header(source: Source) -> Header:
@@ -32,40 +33,39 @@ class TileReader:
         self._file = file
         self.header, crc = read_head(file)
         check_pixels(self.header, max_pixels)
-        self.index: list[TileEntry] = read_index(file, self.header, crc)
-        self.payload_size = sum(entry.length + entry.alpha_length for entry in self.index)
+        self.index = TileIndex(file, self.header, crc)
         self._crc_done = 0
         try:
             kind, length, self._crc = read_frame(file)
         except TruncatedError as error:
-            raise TruncatedError(error.missing + self.payload_size + 4, "chunk DATA") from None
-        if kind != b"DATA" or length != self.payload_size:
+            raise TruncatedError(error.missing + self.index.payload_size + 4, "chunk DATA") from None
+        if kind != b"DATA" or length != self.index.payload_size:
             msg = "damaged PICO file: the pixel data is not what the tile index announces"
             raise DamagedError(msg)
         self._start = file.tell()
 
     def tile_bytes(self, number: int) -> tuple[bytes, bytes]:
         """Colour and alpha bytes of a tile, checked. Raises ``DamagedError`` or ``TruncatedError``."""
-        entry = self.index[number]
-        self._file.seek(self._start + entry.offset)
+        offset, colour, alpha, crc = self.index.entry(number)
+        self._file.seek(self._start + offset)
         try:
-            data = read_exactly(self._file, entry.length + entry.alpha_length, f"tile {number}")
+            data = read_exactly(self._file, colour + alpha, f"tile {number}")
         except TruncatedError as error:
             left = remaining_bytes(self._file) or 0
-            end = self._start + self.payload_size + 4
+            end = self._start + self.index.payload_size + 4
             raise TruncatedError(max(error.missing, end - self._file.tell() - left), error.where) from None
-        if zlib.crc32(data) != entry.crc:
+        if zlib.crc32(data) != crc:
             msg = f"damaged PICO file: checksum of tile {number} differs"
             raise DamagedError(msg)
         if number == self._crc_done:  # read from the first to the last, the tiles are the whole chunk
             self._crc = zlib.crc32(data, self._crc)
             self._crc_done += 1
-        return data[: entry.length], data[entry.length :]
+        return data[:colour], data[colour:]
 
     def finish(self) -> None:
         """Check the checksum of the DATA chunk, once all tiles have been read in order."""
         if self._crc_done == len(self.index):
-            self._file.seek(self._start + self.payload_size)
+            self._file.seek(self._start + self.index.payload_size)
             check_crc(self._file, b"DATA", self._crc)
 
 

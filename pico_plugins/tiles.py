@@ -19,6 +19,10 @@ GRANULE = 64
 Span = tuple[int, int]
 
 
+def _rounded_up(length: int) -> int:
+    return -(-length // GRANULE) * GRANULE
+
+
 @dataclass(frozen=True)
 class Tile:
     """One tile: its number, the window it is coded from and the part of it that is kept, as (start, stop) spans."""
@@ -34,7 +38,7 @@ class Tile:
         """Height and width of the window, rounded up to the granule."""
         height = self.window_rows[1] - self.window_rows[0]
         width = self.window_columns[1] - self.window_columns[0]
-        return -(-height // GRANULE) * GRANULE, -(-width // GRANULE) * GRANULE
+        return _rounded_up(height), _rounded_up(width)
 
     def reduced(self, by: int) -> Tile:
         """The tile in the image ``by`` times smaller. Its window must begin at a multiple of ``by``."""
@@ -79,6 +83,12 @@ class _Axis:
         last = k + 1 == len(self)
         return (start, stop), (start + self.margin if k else 0, self.length if last else stop - self.margin)
 
+    @property
+    def coded(self) -> int:
+        """The windows' lengths, each rounded up to the granule, together. Only the last is cut off by the end."""
+        full, last = self.tile + 2 * self.margin, self.length - (len(self) - 1) * self.tile
+        return (len(self) - 1) * _rounded_up(full) + _rounded_up(last)
+
     def meeting(self, start: int, stop: int) -> range:
         """The tiles whose kept part meets [start, stop)."""
         first = max(0, (start - self.margin) // self.tile)
@@ -94,6 +104,11 @@ class TileGrid:
 
     def __len__(self) -> int:
         return len(self._down) * len(self._across)
+
+    @property
+    def coded_pixels(self) -> int:
+        """Pixels of all windows together, in the shapes in which they are coded."""
+        return self._down.coded * self._across.coded
 
     def __getitem__(self, number: int) -> Tile:
         if not 0 <= number < len(self):

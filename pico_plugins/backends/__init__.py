@@ -6,10 +6,10 @@ at a time: arrays have no batch axis. All methods may be called from several thr
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import threading
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -43,19 +43,24 @@ _BACKENDS = {
 
 
 def available() -> list[str]:
-    """Names of the backends whose packages are installed, the preferred one first."""
-    return [name for name, (_, _, package) in _BACKENDS.items() if find_spec(package)]
+    """Names of the backends whose packages are installed and usable in this process, the preferred one first."""
+    return [name for name, (_, _, package) in _BACKENDS.items() if package not in _lost and find_spec(package)]
 
 
 def resolve(name: str | None) -> str:
     """The backend meant by ``name``: itself; for None the environment's PICO_BACKEND; for "auto" the preferred one.
 
-    Raises ``ValueError`` for one that is unknown or not installed.
+    Raises ``ValueError`` for one that is unknown, not installed or lost by a fork: OpenVINO's threads do not live on in
+    a child of a process that has used it, and "auto" means another one there.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
+    if choice in _BACKENDS and _BACKENDS[choice][2] in _lost:
+        msg = f"backend {choice!r} was used before this process was forked, and cannot be used in it: start processes "
+        msg += "with 'spawn' or 'forkserver', or choose 'onnxruntime'"
+        raise ValueError(msg)
     if choice not in installed:
         msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
         raise ValueError(msg)
@@ -67,14 +72,33 @@ def load(name: str | None, folder: Path, threads: int) -> Networks:
 
     ``threads`` is how many threads one call may use.
     """
+    key = resolve(name), folder, threads
     with _loading:
-        return _load(resolve(name), folder, threads)
+        if key not in _loaded:
+            module, cls, _ = _BACKENDS[key[0]]
+            _loaded[key] = getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)
+        return _loaded[key]
 
 
 _loading = threading.Lock()
+_loaded: dict[tuple[str, Path, int], Networks] = {}
+_lost: set[str] = set()
+"""Packages that were used before a fork and do not work after it."""
 
 
-@lru_cache(maxsize=4)
-def _load(name: str, folder: Path, threads: int) -> Networks:
-    module, cls, _ = _BACKENDS[name]
-    return getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)
+def _after_fork() -> None:
+    """In the child: another thread may have been anywhere inside what was loaded, so all of it is loaded anew.
+
+    The parent's networks get a reference that is never given back: to take them down without the threads that belong
+    to them crashes, even while Python exits.
+    """
+    global _loading
+    _loading = threading.Lock()
+    _lost.update({"openvino"} & {_BACKENDS[name][2] for name, _, _ in _loaded})
+    for networks in _loaded.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(networks))
+    _loaded.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -13,7 +13,7 @@ from pico_plugins import backends
 from pico_plugins.cli import main
 from pico_plugins.errors import PicoError
 from tests.conftest import psnr
-from tests.golden.make import FOLDER, symbols_hash
+from tests.golden.symbols import FOLDER, symbols_hash
 
 REFERENCE = "onnxruntime"
 OTHERS = [name for name in backends.available() if name != REFERENCE]

@@ -68,7 +68,7 @@ def test_overhead_of_a_small_image_is_under_100_bytes(photo):
     header = pico_plugins.read_header(data)
     payload = split(data)[-1][1]
     model = Model(weights.DEFAULT)
-    z, indices, symbols = model.decode_symbols(payload, (64, 64), header.level)
+    z, indices, symbols = model.entropy.decode_symbols(payload, (64, 64), header.level)
 
     tensors = load_file(weights.model_folder(weights.DEFAULT) / "entropy.safetensors")
     radii = tensors["tables.radii"]
@@ -190,7 +190,7 @@ def test_hyperlatents_out_of_range_are_refused(patch_file):
         encoder = TileEncoder(model.entropy.tables)
         encoder.add(z, indices)
         with pytest.raises(DamagedError, match="hyperlatent out of range"):
-            model.decode_symbols(encoder.finish(), (64, 64), 0)
+            model.entropy.decode_symbols(encoder.finish(), (64, 64), 0)
 
 
 def test_errors_survive_pickling():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import pico_plugins
-from pico_plugins.model import Model
 from tests.conftest import PHOTO
-
-FOLDER = Path(__file__).parent
+from tests.golden.symbols import FOLDER, symbols_hash
 
 
 def images() -> dict[str, tuple[np.ndarray, dict]]:
@@ -30,22 +26,6 @@ def images() -> dict[str, tuple[np.ndarray, dict]]:
         "gray": (ramp, {"quality": 75}),
         "one-pixel": (photo[:1, :1], {"quality": 75}),
     }
-
-
-def symbols_hash(data: bytes) -> str:
-    """SHA-256 over all hyperlatents, scale indices and symbols: what must be equal on every machine."""
-    from pico_plugins.files import reading
-    from pico_plugins.reader import TileReader
-
-    digest = hashlib.sha256()
-    with reading(data) as file:
-        tiles = TileReader(file)
-        model = Model(tiles.header.model.hex())
-        for tile in tiles.header.grid:
-            colour, _ = tiles.tile_bytes(tile.number)
-            z, indices, symbols = model.decode_symbols(colour, tile.coded_shape, tiles.header.level)
-            digest.update(z.astype("<i4").tobytes() + indices.tobytes() + symbols.astype("<i4").tobytes())
-    return digest.hexdigest()
 
 
 def main() -> None:

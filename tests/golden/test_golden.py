@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import pico_plugins
-from tests.golden.make import FOLDER, images, symbols_hash
+from tests.golden.make import images
+from tests.golden.symbols import FOLDER, symbols_hash
 
 HASHES = json.loads((FOLDER / "symbols.json").read_text())
 
