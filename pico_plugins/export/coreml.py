@@ -1,0 +1,101 @@
+"""The device programs as Core ML packages (extra ``coreml``; converting needs no Mac, running does)."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+# Core ML's own libraries are missing off the Mac, and it says so in a dozen lines when it is imported.
+logging.getLogger("coremltools").setLevel(logging.CRITICAL)
+
+import coremltools as ct
+from coremltools.optimize import coreml as compression
+
+from .device import PROGRAMS, SIDE
+from .shipped import model_config
+
+WEIGHTS = ("float16", "int8", "palettized")
+INPUTS = ("image", "tensor")
+
+
+def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, int]]:
+    """Names and shapes of what a program takes, in order."""
+    config = model_config(folder)
+    grid, coarse, one = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 64, (1, 1, 1, 1)
+    hyperlatents = (1, config.hyperlatents, coarse, coarse)
+    return {
+        "encoder": {"image": (1, 3, SIDE, SIDE), "level": one},
+        "quantizer": {"hyperlatents": hyperlatents, "latents": grid, "coded": grid, "level": one},
+        "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},
+    }[program]
+
+
+OUTPUTS = {"encoder": ["latents", "hyperlatents"], "quantizer": ["symbols"], "decoder": ["image"]}
+
+
+def trace(folder: Path, program: str) -> torch.jit.ScriptModule:
+    """The graph that is converted, in float32. ``.half()`` gives what a device computes, up to the order of sums."""
+    module = PROGRAMS[program](folder).eval()
+    examples = tuple(torch.zeros(shape) for shape in input_shapes(folder, program).values())
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(module, examples, check_trace=False)
+
+
+def convert(folder: Path, program: str, traced: nn.Module, *, weights: str, image: bool) -> ct.models.MLModel:
+    """A traced program as an mlprogram in float16, for iOS 17 or macOS 14.
+
+    ``weights``: one of :data:`WEIGHTS`; int8 is linear and symmetric for each channel, palettized has 6 bits.
+    ``image``: pixels are Core ML images (RGB), else tensors (1, 3, 512, 512) of 0 ... 255 in float16.
+    """
+
+    def port(name: str, shape: tuple[int, ...] | None) -> ct.TensorType | ct.ImageType:
+        if name == "image" and image:
+            return ct.ImageType(name=name, color_layout=ct.colorlayout.RGB, **({"shape": shape} if shape else {}))
+        return ct.TensorType(name=name, dtype=np.float16, **({"shape": shape} if shape else {}))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ct.convert(
+            traced,
+            inputs=[port(name, shape) for name, shape in input_shapes(folder, program).items()],
+            outputs=[port(name, None) for name in OUTPUTS[program]],
+            convert_to="mlprogram",
+            compute_precision=ct.precision.FLOAT16,
+            minimum_deployment_target=ct.target.iOS17,
+            skip_model_load=True,
+        )
+    if weights == "int8":
+        linear = compression.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
+        return compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
+    if weights == "palettized":
+        palette = compression.OpPalettizerConfig(mode="uniform", nbits=6)
+        return compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
+    return model
+
+
+def write_packages(folder: Path, into: Path, *, weights: str = "float16", image: bool = True) -> list[Path]:
+    """Convert all programs of the model in ``folder`` and save them as ``into/<program>.mlpackage``."""
+    written = []
+    for program in PROGRAMS:
+        model = convert(folder, program, trace(folder, program), weights=weights, image=image)
+        model.short_description = f"PICO image codec: {program}, windows of {SIDE} x {SIDE} pixels"
+        model.author, model.license, model.version = "pico-plugins", "MIT", folder.name
+        model.user_defined_metadata.update(
+            {
+                "pico.model_id": folder.name,
+                "pico.program": program,
+                "pico.levels": "0 ... 7 (quality 1 ... 100)",
+                "pico.window": str(SIDE),
+                "pico.weights": weights,
+            }
+        )
+        path = into / f"{program}.mlpackage"
+        model.save(str(path))
+        written.append(path)
+    return written
