@@ -1,4 +1,4 @@
-"""Backends run the three networks. Each is one module here, imported when it is asked for.
+"""Backends run the networks. Each is one module here, imported when it is asked for.
 
 A backend class takes (model folder, threads) and offers the methods of :class:`Networks`. Networks of one tile
 at a time: arrays have no batch axis. All methods may be called from several threads at once.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,24 +28,46 @@ class Networks(Protocol):
         """Latents -> int32 symbols round((y - mu) / q), 0 wherever ``coded`` (bool) is not set."""
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        """int32 symbols -> reconstructed latents q * symbol + mu, float32."""
+        """int32 symbols -> reconstructed latents q * symbol + mu, float32 (or what else the next method takes)."""
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 4 or 8 the image that much smaller."""
 
 
-# name -> (module here, class, package that it needs); the order is that of preference for "auto". bfloat16 comes last:
-# its pixels differ by more than a level, so it has to be asked for.
+class _Backend(NamedTuple):
+    module: str
+    cls: str
+    package: str
+    extra: str
+    platform: str = ""
+
+
+# The order is that of preference for "auto", which therefore never comes past onnxruntime: the ones after it are slower
+# on a CPU, or their pixels differ by more than a level, or (torch on a GPU) loading costs seconds. They have to be
+# asked for.
 _BACKENDS = {
-    "openvino": ("openvino", "OpenVinoNetworks", "openvino"),
-    "onnxruntime": ("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime"),
-    "openvino-bf16": ("openvino", "OpenVinoBf16Networks", "openvino"),
+    "openvino": _Backend("openvino", "OpenVinoNetworks", "openvino", "fast"),
+    "onnxruntime": _Backend("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime", ""),
+    "torch": _Backend("torch", "TorchNetworks", "torch", "torch"),
+    "openvino-bf16": _Backend("openvino", "OpenVinoBf16Networks", "openvino", "fast"),
+    "coreml": _Backend("coreml", "CoreMlNetworks", "coremltools", "coreml", "darwin"),
 }
 
 
 def available() -> list[str]:
     """Names of the backends whose packages are installed, the preferred one first."""
-    return [name for name, (_, _, package) in _BACKENDS.items() if find_spec(package)]
+    return [name for name in _BACKENDS if name not in unavailable()]
+
+
+def unavailable() -> dict[str, str]:
+    """The other backends, and what each lacks here."""
+    lacks = {}
+    for name, backend in _BACKENDS.items():
+        if backend.platform and sys.platform != backend.platform:
+            lacks[name] = "runs on macOS only"
+        elif not find_spec(backend.package):
+            lacks[name] = f"not installed: pip install 'pico-plugins[{backend.extra}]'"
+    return lacks
 
 
 def resolve(name: str | None) -> str:
@@ -76,5 +99,5 @@ _loading = threading.Lock()
 
 @lru_cache(maxsize=4)
 def _load(name: str, folder: Path, threads: int) -> Networks:
-    module, cls, _ = _BACKENDS[name]
-    return getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)
+    backend = _BACKENDS[name]
+    return getattr(importlib.import_module(f".{backend.module}", __name__), backend.cls)(folder, threads)

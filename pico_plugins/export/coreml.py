@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from .device import OUTPUTS, PROGRAMS, SIDE, input_shapes
+
 # Core ML's own libraries are missing off the Mac, and it says so in a dozen lines when it is imported.
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
 
-import coremltools as ct
-from coremltools.optimize import coreml as compression
-
-from .device import PROGRAMS, SIDE
-from .shipped import model_config
+import coremltools as ct  # noqa: E402
+from coremltools.optimize import coreml as compression  # noqa: E402
 
 WEIGHTS = ("float16", "int8", "palettized")
-INPUTS = ("image", "tensor")
-
-
-def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, int]]:
-    """Names and shapes of what a program takes, in order."""
-    config = model_config(folder)
-    grid, coarse, one = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 64, (1, 1, 1, 1)
-    hyperlatents = (1, config.hyperlatents, coarse, coarse)
-    return {
-        "encoder": {"image": (1, 3, SIDE, SIDE), "level": one},
-        "quantizer": {"hyperlatents": hyperlatents, "latents": grid, "coded": grid, "level": one},
-        "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},
-    }[program]
-
-
-OUTPUTS = {"encoder": ["latents", "hyperlatents"], "quantizer": ["symbols"], "decoder": ["image"]}
+PIXELS = ("image", "tensor")
 
 
 def trace(folder: Path, program: str) -> torch.jit.ScriptModule:
@@ -59,7 +45,7 @@ def convert(folder: Path, program: str, traced: nn.Module, *, weights: str, imag
             return ct.ImageType(name=name, color_layout=ct.colorlayout.RGB, **({"shape": shape} if shape else {}))
         return ct.TensorType(name=name, dtype=np.float16, **({"shape": shape} if shape else {}))
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # progress bars, a dozen for each program
         warnings.simplefilter("ignore")
         model = ct.convert(
             traced,
@@ -70,12 +56,12 @@ def convert(folder: Path, program: str, traced: nn.Module, *, weights: str, imag
             minimum_deployment_target=ct.target.iOS17,
             skip_model_load=True,
         )
-    if weights == "int8":
-        linear = compression.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
-        return compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
-    if weights == "palettized":
-        palette = compression.OpPalettizerConfig(mode="uniform", nbits=6)
-        return compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
+        if weights == "int8":
+            linear = compression.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
+            model = compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
+        elif weights == "palettized":
+            palette = compression.OpPalettizerConfig(mode="uniform", nbits=6)
+            model = compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
     return model
 
 
@@ -93,6 +79,7 @@ def write_packages(folder: Path, into: Path, *, weights: str = "float16", image:
                 "pico.levels": "0 ... 7 (quality 1 ... 100)",
                 "pico.window": str(SIDE),
                 "pico.weights": weights,
+                "pico.pixels": "image" if image else "tensor",
             }
         )
         path = into / f"{program}.mlpackage"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..network.context import PHASE_OFFSETS
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
-from .shipped import load_analysis, load_context, load_synthesis
+from .shipped import load_analysis, load_context, load_synthesis, model_config
 
 SIDE = 512
 """Windows of the default tile, 504 and a margin of 4 on each side, and the only size that these programs take."""
@@ -167,3 +167,16 @@ class DecoderProgram(nn.Module):
 
 
 PROGRAMS = {"encoder": EncoderProgram, "quantizer": QuantizerProgram, "decoder": DecoderProgram}
+OUTPUTS = {"encoder": ["latents", "hyperlatents"], "quantizer": ["symbols"], "decoder": ["image"]}
+
+
+def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, int]]:
+    """Names and shapes of what a program takes, in order."""
+    config = model_config(folder)
+    grid, coarse, one = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 64, (1, 1, 1, 1)
+    hyperlatents = (1, config.hyperlatents, coarse, coarse)
+    return {
+        "encoder": {"image": (1, 3, SIDE, SIDE), "level": one},
+        "quantizer": {"hyperlatents": hyperlatents, "latents": grid, "coded": grid, "level": one},
+        "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},
+    }[program]

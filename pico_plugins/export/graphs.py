@@ -75,5 +75,7 @@ class SynthesisGraph(nn.Module):
             values = self.head(self.decoder.first_features(latents, weights, realism))
         else:
             _, features = self.decoder.features(latents, weights, realism)
-            values = self.head(self.decoder.last_features(features, weights, realism) if self.reduction == 1 else features)
+            values = self.head(
+                self.decoder.last_features(features, weights, realism) if self.reduction == 1 else features
+            )
         return values.clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)

@@ -22,7 +22,12 @@ from .level import ResolutionScale
 from .transforms import LATENT_GAIN
 
 PHASES = 4
-PHASE_OFFSETS = ((0, 0), (1, 1), (0, 1), (1, 0))  # (row, column) offsets; the diagonal first, so later phases lie between
+PHASE_OFFSETS = (
+    (0, 0),
+    (1, 1),
+    (0, 1),
+    (1, 0),
+)  # (row, column) offsets; the diagonal first, so later phases lie between
 
 
 def split_phases(x: Tensor) -> list[Tensor]:
