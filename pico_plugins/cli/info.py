@@ -68,8 +68,6 @@ def command(files: tuple[Path, ...], backends: bool, as_json: bool) -> None:
 
 def _print_backends() -> None:
     """One line for each, timed in a process of its own on all CPUs; then what is missing."""
-    import subprocess
-    import sys
     import tempfile
 
     import numpy as np
@@ -82,17 +80,26 @@ def _print_backends() -> None:
         path = Path(folder) / "noise.pico"
         encode_file(path, noise, tile=504, backend="onnxruntime")
         for name in backends.available():
-            command = [sys.executable, "-m", "pico_plugins.cli.backend_timing", name, str(path)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                click.echo(f"{name:15} failed: {done.stderr.strip().splitlines()[-1]}")
-                continue
-            facts = json.loads(done.stdout.splitlines()[-1])
-            if "error" in facts:
-                click.echo(f"{name:15} {facts['error']}")
-                continue
-            first, later = facts["first"], facts["later"]
             note = "  (used unless another is asked for)" if name == chosen else ""
-            click.echo(f"{name:15} ready in {first - later:.2f} s, then {later * 1e3:.0f} ms for a megapixel{note}")
+            click.echo(f"{name:15} {_timing(name, path)}{note}")
     for name, reason in backends.unavailable().items():
         click.echo(f"{name:15} {reason}")
+
+
+def _timing(name: str, path: Path) -> str:
+    """How long a backend takes to decode ``path``, in a process of its own, in words."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "pico_plugins.cli.backend_timing", name, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "no answer in two minutes"
+    except subprocess.CalledProcessError as error:
+        return f"failed: {error.stderr.strip().splitlines()[-1]}"
+    facts = json.loads(done.stdout.splitlines()[-1])
+    if "error" in facts:
+        return facts["error"]
+    first, cpu, later = facts["first"], facts["cpu"], facts["later"]
+    return f"first use {first:.2f} s ({cpu:.2f} s of CPU), then {later * 1e3:.0f} ms for a megapixel"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import numpy as np
@@ -28,48 +29,61 @@ def trace(folder: Path, program: str) -> torch.jit.ScriptModule:
     """The graph that is converted, in float32. ``.half()`` gives what a device computes, up to the order of sums."""
     module = PROGRAMS[program](folder).eval()
     examples = tuple(torch.zeros(shape) for shape in input_shapes(folder, program).values())
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _silence(), torch.no_grad():
         return torch.jit.trace(module, examples, check_trace=False)
 
 
-def convert(folder: Path, program: str, traced: nn.Module, *, weights: str, image: bool) -> ct.models.MLModel:
+def convert(folder: Path, program: str, traced: nn.Module, *, image: bool) -> ct.models.MLModel:
     """A traced program as an mlprogram in float16, for iOS 17 or macOS 14.
 
-    ``weights``: one of :data:`WEIGHTS`; int8 is linear and symmetric for each channel, palettized has 6 bits.
     ``image``: pixels are Core ML images (RGB), else tensors (1, 3, 512, 512) of 0 ... 255 in float16.
     """
 
-    def port(name: str, shape: tuple[int, ...] | None) -> ct.TensorType | ct.ImageType:
+    def port(name: str, **shape: tuple[int, ...]) -> ct.TensorType | ct.ImageType:
         if name == "image" and image:
-            return ct.ImageType(name=name, color_layout=ct.colorlayout.RGB, **({"shape": shape} if shape else {}))
-        return ct.TensorType(name=name, dtype=np.float16, **({"shape": shape} if shape else {}))
+            return ct.ImageType(name=name, color_layout=ct.colorlayout.RGB, **shape)
+        return ct.TensorType(name=name, dtype=np.float16, **shape)
 
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # progress bars, a dozen for each program
-        warnings.simplefilter("ignore")
-        model = ct.convert(
+    with _silence():
+        return ct.convert(
             traced,
-            inputs=[port(name, shape) for name, shape in input_shapes(folder, program).items()],
-            outputs=[port(name, None) for name in OUTPUTS[program]],
+            inputs=[port(name, shape=shape) for name, shape in input_shapes(folder, program).items()],
+            outputs=[port(name) for name in OUTPUTS[program]],
             convert_to="mlprogram",
             compute_precision=ct.precision.FLOAT16,
             minimum_deployment_target=ct.target.iOS17,
             skip_model_load=True,
         )
+
+
+def compress(model: ct.models.MLModel, weights: str) -> ct.models.MLModel:
+    """``model`` with its large weights as :data:`WEIGHTS` has it.
+
+    int8 is linear and symmetric with one scale for each channel; palettized has 64 values for each weight tensor.
+    """
+    with _silence():
         if weights == "int8":
             linear = compression.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
-            model = compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
-        elif weights == "palettized":
+            return compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
+        if weights == "palettized":
             palette = compression.OpPalettizerConfig(mode="uniform", nbits=6)
-            model = compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
+            return compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
     return model
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without a dozen progress bars and the warnings of versions that work."""
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def write_packages(folder: Path, into: Path, *, weights: str = "float16", image: bool = True) -> list[Path]:
     """Convert all programs of the model in ``folder`` and save them as ``into/<program>.mlpackage``."""
     written = []
     for program in PROGRAMS:
-        model = convert(folder, program, trace(folder, program), weights=weights, image=image)
+        model = compress(convert(folder, program, trace(folder, program), image=image), weights)
         model.short_description = f"PICO image codec: {program}, windows of {SIDE} x {SIDE} pixels"
         model.author, model.license, model.version = "pico-plugins", "MIT", folder.name
         model.user_defined_metadata.update(

@@ -1,7 +1,10 @@
 """The Core ML packages, as far as they can be checked where Core ML does not run: what is written is read back, and the
 graph that was converted is run in float16 on the CPU, also through the backend that would run the package."""
 
+import io
+import re
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +25,11 @@ from tests.conftest import psnr
 
 FOLDER = weights.model_folder(weights.DEFAULT)
 
-# What aneforge.readthedocs.io lists as native on every generation of the Neural Engine, and we use.
-NEURAL_ENGINE = set(
-    ["abs", "add", "clip", "concat", "conv", "conv_transpose", "exp", "leaky_relu", "mul", "pixel_shuffle", "pixel_unshuffle", "real_div", "relu", "round", "split", "sub"]
-)
+# What aneforge.readthedocs.io lists as native on every generation of the Neural Engine, of what we use.
+NEURAL_ENGINE = {
+    *("conv", "conv_transpose", "pixel_shuffle", "pixel_unshuffle", "concat", "split"),
+    *("add", "sub", "mul", "real_div", "abs", "clip", "exp", "relu", "leaky_relu", "round"),
+}
 
 
 def read(path: Path):
@@ -36,13 +40,13 @@ def read(path: Path):
 
 
 def stored_weights(path: Path) -> dict[str, np.ndarray]:
-    """Every constant of a package, decompressed."""
+    """The weights of a package, decompressed, by the parameters' names with underscores."""
     from coremltools.optimize.coreml import decompress_weights, get_weights_metadata
 
-    model = ct.models.MLModel(str(path), skip_model_load=True)
-    return {
-        name: entry.val for name, entry in get_weights_metadata(decompress_weights(model), weight_threshold=0).items()
-    }
+    with redirect_stderr(io.StringIO()):
+        model = ct.models.MLModel(str(path), skip_model_load=True)
+        entries = get_weights_metadata(decompress_weights(model), weight_threshold=0)
+    return {re.sub("_to_fp16.*", "", name): entry.val for name, entry in entries.items() if "_to_fp16" in name}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,7 @@ def test_stored_weights_are_the_shipped_ones(packages):
     stored = stored_weights(packages / "decoder.mlpackage")
     compared = 0
     for name, parameter in module.named_parameters():
-        value = stored.get(name.replace(".", "_") + "_to_fp16")
+        value = stored.get(name.replace(".", "_"))
         if value is not None and parameter.numel() > 1:
             assert np.array_equal(value, parameter.detach().half().numpy()), name
             compared += parameter.numel()
@@ -106,21 +110,24 @@ def test_stored_weights_are_the_shipped_ones(packages):
 @pytest.mark.parametrize(("kind", "share", "bound"), [("int8", 0.65, 35), ("palettized", 0.55, 25)])
 def test_compressed_weights(packages, tmp_path, photo, kind, share, bound):
     """Smaller, and still a decoder: the weights that were stored show nearly the same image."""
-    model = coreml.convert(FOLDER, "decoder", coreml.trace(FOLDER, "decoder"), weights=kind, image=False)
-    model.save(str(tmp_path / "decoder.mlpackage"))
-    assert size(tmp_path) < share * size(packages / "decoder.mlpackage")
+    full = packages / "decoder.mlpackage"
+    model = ct.models.MLModel(str(full), skip_model_load=True)
+    coreml.compress(model, kind).save(str(tmp_path / "decoder.mlpackage"))
+    assert size(tmp_path) < share * size(full)
     z, symbols, expected = coded(photo[:128, :192], 3.5)
     module, stored = PROGRAMS["decoder"](FOLDER).eval(), stored_weights(tmp_path / "decoder.mlpackage")
     changed = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for name, parameter in module.named_parameters():
-            value = stored.get(name.replace(".", "_") + "_to_fp16")
+            value = stored.get(name.replace(".", "_"))
             if value is not None:
                 changed += not np.array_equal(value, parameter.half().numpy())
                 parameter.copy_(torch.from_numpy(value.astype(np.float32)).view_as(parameter))
         shown = module(torch.from_numpy(z)[None].float(), torch.from_numpy(symbols)[None].float(), *level(3.5, 0.0))
     assert changed > 10
-    assert psnr(expected, shown[0].permute(1, 2, 0).numpy()) > bound
+    quality = psnr(expected, shown[0].permute(1, 2, 0).numpy())
+    print(f"{kind}: {quality:.1f} dB from the reference")
+    assert quality > bound
 
 
 def size(path: Path) -> int:
@@ -146,10 +153,8 @@ def traced() -> dict:
     return {name: coreml.trace(FOLDER, name) for name in PROGRAMS}
 
 
-class Float16Networks(CoreMlNetworks):
+class GraphNetworks(CoreMlNetworks):
     """The backend with the converted graphs in PyTorch on the CPU where Core ML would be, on smaller windows."""
-
-    side = 128
 
     def __init__(self, graphs: dict, dtype: "torch.dtype") -> None:
         self._graphs, self._dtype = {name: graph.to(dtype) for name, graph in graphs.items()}, dtype
@@ -167,11 +172,14 @@ class Float16Networks(CoreMlNetworks):
         return {name: value.half().numpy() for name, value in zip(OUTPUTS[program], results, strict=True)}
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [("float32", 70), ("float16", 50)])
-@pytest.mark.parametrize("at", [0.0, 3.5, 7.0])
-def test_the_converted_graph_in_float16(traced, photo, dtype, bound, at):
-    reference, networks = OnnxRuntimeNetworks(FOLDER, 1), Float16Networks(traced, getattr(torch, dtype))
-    pixels = np.ascontiguousarray(photo[150:278, 200:328])
+@pytest.mark.parametrize(
+    ("dtype", "at", "bound"), [*(("float32", at, 70) for at in (0.0, 3.5, 7.0)), ("float16", 3.5, 50)]
+)
+def test_the_converted_graph_computes_the_same(traced, photo, dtype, at, bound):
+    """float16 in one small window: PyTorch is slow at it on a CPU."""
+    reference, networks = OnnxRuntimeNetworks(FOLDER, 1), GraphNetworks(traced, getattr(torch, dtype))
+    networks.side = side = 64 if dtype == "float16" else 128
+    pixels = np.ascontiguousarray(photo[150 : 150 + side, 200 : 200 + side])
     y, z = networks.analyse(pixels, at)
     expected_y, expected_z = reference.analyse(pixels, at)
     assert np.abs(y - expected_y).max() < 0.01 * np.abs(expected_y).max()
@@ -190,7 +198,8 @@ def test_the_converted_graph_in_float16(traced, photo, dtype, bound, at):
     # Reduced images and other windows are the reference's.
     small = networks.synthesise(latents, at, 0.0, 8)
     assert np.array_equal(small, reference.synthesise(reference.dequantize(z, symbols, mask, at), at, 0.0, 8))
-    assert np.array_equal(networks.analyse(pixels[:64], at)[0], reference.analyse(pixels[:64], at)[0])
+    other = np.ascontiguousarray(photo[:64, :192])
+    assert np.array_equal(networks.analyse(other, at)[0], reference.analyse(other, at)[0])
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="says what is missing elsewhere")

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,10 +47,14 @@ def test_example_decodes_to_the_same_pixels(exported, tmp_path, file):
 
 
 def test_example_runs_where_this_package_is_not(exported, tmp_path):
-    import subprocess
-
     shutil.copy(EXAMPLE, tmp_path)
-    code = f"import sys; sys.modules['pico_plugins'] = None; sys.argv[1:] = {[str(exported), str(GOLDEN / 'gray.pico'), 'out.png']!r}; import runpy; runpy.run_path('decode_from_export.py', run_name='__main__')"
+    arguments = [str(exported), str(GOLDEN / "gray.pico"), "out.png"]
+    code = f"""
+import runpy, sys
+sys.modules["pico_plugins"] = None
+sys.argv[1:] = {arguments!r}
+runpy.run_path("decode_from_export.py", run_name="__main__")
+"""
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     assert (tmp_path / "out.png").exists()
 
