@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from .device import OUTPUTS, PROGRAMS, SIDE, input_shapes
+from .palette import palette
 
 # Core ML's own libraries are missing off the Mac, and it says so in a dozen lines when it is imported.
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
@@ -66,8 +67,8 @@ def compress(model: ct.models.MLModel, weights: str) -> ct.models.MLModel:
             linear = compression.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
             return compression.linear_quantize_weights(model, compression.OptimizationConfig(global_config=linear))
         if weights == "palettized":
-            palette = compression.OpPalettizerConfig(mode="uniform", nbits=6)
-            return compression.palettize_weights(model, compression.OptimizationConfig(global_config=palette))
+            chosen = compression.OpPalettizerConfig(mode="custom", lut_function=palette)
+            return compression.palettize_weights(model, compression.OptimizationConfig(global_config=chosen))
     return model
 
 
