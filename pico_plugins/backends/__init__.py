@@ -37,7 +37,7 @@ class Networks(Protocol):
 class _Backend(NamedTuple):
     module: str
     cls: str
-    package: str
+    packages: tuple[str, ...]
     extra: str
     platform: str = ""
 
@@ -46,11 +46,11 @@ class _Backend(NamedTuple):
 # on a CPU, or their pixels differ by more than a level, or (torch on a GPU) loading costs seconds. They have to be
 # asked for.
 _BACKENDS = {
-    "openvino": _Backend("openvino", "OpenVinoNetworks", "openvino", "fast"),
-    "onnxruntime": _Backend("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime", ""),
-    "torch": _Backend("torch", "TorchNetworks", "torch", "torch"),
-    "openvino-bf16": _Backend("openvino", "OpenVinoBf16Networks", "openvino", "fast"),
-    "coreml": _Backend("coreml", "CoreMlNetworks", "coremltools", "coreml", "darwin"),
+    "openvino": _Backend("openvino", "OpenVinoNetworks", ("openvino",), "fast"),
+    "onnxruntime": _Backend("onnxruntime", "OnnxRuntimeNetworks", ("onnxruntime",), ""),
+    "torch": _Backend("torch", "TorchNetworks", ("torch", "onnx"), "torch"),
+    "openvino-bf16": _Backend("openvino", "OpenVinoBf16Networks", ("openvino",), "fast"),
+    "coreml": _Backend("coreml", "CoreMlNetworks", ("coremltools",), "coreml", "darwin"),
 }
 
 
@@ -65,7 +65,7 @@ def unavailable() -> dict[str, str]:
     for name, backend in _BACKENDS.items():
         if backend.platform and sys.platform != backend.platform:
             lacks[name] = "runs on macOS only"
-        elif not find_spec(backend.package):
+        elif not all(map(find_spec, backend.packages)):
             lacks[name] = f"not installed: pip install 'pico-plugins[{backend.extra}]'"
     return lacks
 
