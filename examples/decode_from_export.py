@@ -2,7 +2,7 @@
 
     python decode_from_export.py FOLDER photo.pico photo.png
 
-Needs numpy, onnxruntime, safetensors and Pillow, not pico_plugins: docs/format.md in 150 lines, to port from.
+Needs numpy, onnxruntime, safetensors and Pillow, not pico_plugins: docs/format.md in 200 lines, to port from.
 """
 
 import json
