@@ -1,5 +1,6 @@
 """All backends give the same symbols, and pixels within their bounds of the reference's."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.conftest import psnr
 from tests.golden.make import FOLDER, symbols_hash
 
 REFERENCE = "onnxruntime"
+LATENTS = json.loads((weights.model_folder(weights.DEFAULT) / "manifest.json").read_text())["config"]["latents"]
 OTHERS = [name for name in backends.available() if name != REFERENCE]
 
 
@@ -165,3 +167,27 @@ print(time.process_time() - start)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert float(done.stdout) < 1
+
+
+@pytest.mark.skipif("openvino" not in OTHERS, reason="not installed")
+def test_first_use_by_many_threads_at_once_comes_to_an_end():
+    """In fresh processes: OpenVINO's first conversion of an array is where two threads could wait for each other."""
+    code = f"""
+import sys
+sys.setswitchinterval(1e-5)
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, threading
+from pico_plugins import backends, weights
+networks = backends.load("openvino", weights.model_folder(weights.DEFAULT), 1)
+start = threading.Barrier(8)
+def work(_):
+    request = networks._request("eighth.onnx")
+    start.wait()
+    one = np.zeros(1, np.float32)
+    feed = dict(latents=np.zeros((1, {LATENTS}, 4, 4), np.float32), level=one, realism=one)
+    return request.infer(feed, share_inputs=True)
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(work, range(8)))
+"""
+    for _ in range(4):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
