@@ -7,7 +7,7 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
-from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
+from imageio.core.request import URI_BYTES, URI_FILE, URI_FILENAME, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from pico_plugins.container import MAGIC
@@ -35,7 +35,10 @@ class PicoPlugin(PluginV3):
         super().__init__(request)
         self._header: Header | None = None
         if request.mode.io_mode is IOMode.write:
-            if (request.extension or request.format_hint) != ".pico":
+            # Bytes and streams have no name: who gets here with them has asked for PICO, the last in line. (What kind
+            # of target it is stands in a private attribute only; imageio's own plugins read it too.)
+            nameless = request.extension is None and request._uri_type in (URI_BYTES, URI_FILE)
+            if request.extension != ".pico" and not nameless:
                 msg = "PICO writes .pico files"
                 raise InitializationError(msg)
             return
@@ -102,22 +105,24 @@ class PicoPlugin(PluginV3):
     ) -> bytes | None:
         """Write one image, uint8 (H, W), (H, W, 3) or (H, W, 4); a list or batch may hold only one.
 
-        Returns the bytes if the target is ``"<bytes>"``. Raises ``ValueError`` for anything else that is asked for.
+        Returns the bytes if the target is ``"<bytes>"``. Raises ``ValueError`` for anything else that is asked for;
+        a file that is there already then stays as it is.
         """
         if isinstance(ndimage, (list, tuple)) or is_batch:
             if len(ndimage) != 1:
                 msg = f"a .pico file holds one image, not {len(ndimage)}"
                 raise ValueError(msg)
             ndimage = ndimage[0]
+        named = self.request._uri_type == URI_FILENAME
         encode_file(
-            self.request.get_file(),
+            self.request.get_local_filename() if named else self.request.get_file(),
             np.asarray(ndimage),
             quality,
             metadata=Metadata(exif=exif, icc_profile=icc_profile, xmp=xmp),
             realism=realism,
             threads=threads,
         )
-        if self.request._uri_type == URI_BYTES:  # as imageio's own plugins do: there is no public way to ask
+        if self.request._uri_type == URI_BYTES:
             return self.request.get_file().getvalue()
         return None
 

@@ -82,14 +82,14 @@ class ProgressiveImage(LazyImage):
             new = {(reduction, tile.number): tile for tile in tiles}
             self._wanted = still | new if reduction == self._coarsest else new | still
             if self._wanted and self._thread is None:
-                self._thread = threading.Thread(target=self._decode_wanted, name="pico-pyramid", daemon=True)
+                self._thread = threading.Thread(target=self._decode_wanted, name="pico-pyramid")
                 self._thread.start()
 
     def _decode_wanted(self) -> None:
         shown = time.monotonic()
         while True:
             with self._wanting:
-                if not self._wanted:
+                if not self._wanted or _quitting():
                     self._thread = None
                     break
                 reduction = next(iter(self._wanted))[0]
@@ -111,11 +111,19 @@ class ProgressiveImage(LazyImage):
         """Decode ``batch``, tile by tile if something is wrong with one: whatever it is, the others are still shown."""
         try:
             for _ in self.decode(reduction, batch):
-                pass
+                if _quitting():
+                    return
         except Exception:
             for tile in batch:
+                if _quitting():
+                    return
                 try:
                     for _ in self.decode(reduction, [tile]):
                         pass
                 except Exception:
                     self._failed.add(tile.number)
+
+
+def _quitting() -> bool:
+    """Whether Python waits for this thread to end. (A daemon thread would be torn from the middle of a network.)"""
+    return not threading.main_thread().is_alive()

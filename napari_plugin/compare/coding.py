@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from pico_plugins import Metadata, decode, encode
+from pico_plugins.header import write_file
+from pico_plugins.reader import TileReader
 
 from .similarity import MIN_SIDE, ms_ssim
 
 Box = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels of the image."""
+
+BAND = 256
 
 
 class Cancelled(Exception):
@@ -22,7 +28,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """An image, or the part of it in ``box``, after the codec. ``ms_ssim`` is None for images that are too small."""
+    """An image, or the part of it in ``box``, after the codec. ``ms_ssim`` is None until it is known."""
 
     box: Box
     whole: bool
@@ -30,7 +36,7 @@ class Result:
     data: bytes
     pixels: np.ndarray
     psnr: float
-    ms_ssim: float | None
+    ms_ssim: float | None = None
 
     @property
     def bits_per_pixel(self) -> float:
@@ -58,7 +64,7 @@ def code(
     """``pixels`` inside ``box`` through the codec; ``known`` is its file if only ``realism`` has changed.
 
     ``metadata`` goes into the file if it is the whole image's. ``report`` hears of the tiles that are done, and may
-    raise :class:`Cancelled`.
+    raise :class:`Cancelled`. MS-SSIM takes longer than coding: :func:`with_similarity`.
     """
     left, top, right, bottom = box
     part = np.ascontiguousarray(pixels[top:bottom, left:right])
@@ -69,10 +75,34 @@ def code(
         )
         shown = decode(data, realism=realism, progress=lambda done, total: report(total + done, 2 * total))
     else:
-        data, shown = known, decode(known, realism=realism, progress=report)
+        data, shown = with_realism(known, realism), decode(known, realism=realism, progress=report)
     report(1, 1)
-    similarity = ms_ssim(part, shown) if min(part.shape[:2]) >= MIN_SIDE else None
-    return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(part, shown), similarity)
+    return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(part, shown))
+
+
+def with_similarity(result: Result, pixels: np.ndarray, report: Callable[[int, int], None]) -> Result | None:
+    """``result`` of ``pixels`` with its MS-SSIM, or None if the image is too small to have one."""
+    left, top, right, bottom = result.box
+    if min(right - left, bottom - top) < MIN_SIDE:
+        return None
+    return replace(result, ms_ssim=ms_ssim(pixels[top:bottom, left:right], result.pixels, report))
+
+
+def with_realism(data: bytes, realism: float) -> bytes:
+    """The same file, to be decoded with another ``realism`` from now on."""
+    with io.BytesIO(data) as source, io.BytesIO() as target:
+        reader = TileReader(source)
+        tiles = [reader.tile_bytes(number) for number in range(len(reader.index))]
+        write_file(target, replace(reader.header, realism=realism), tiles)
+        return target.getvalue()
+
+
+@cache
+def realism_matters() -> bool:
+    """Whether ``realism`` changes what the shipped model decodes: one trained for squared error only ignores it."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encode(noise, 75)
+    return not np.array_equal(decode(data, realism=0.0), decode(data, realism=1.0))
 
 
 def boxes(shape: tuple[int, ...], visible: Box) -> Iterator[Box]:
@@ -90,5 +120,10 @@ def boxes(shape: tuple[int, ...], visible: Box) -> Iterator[Box]:
 def difference(original: np.ndarray, shown: np.ndarray, gain: float) -> np.ndarray:
     """Gray where both are equal, and ``gain`` times their difference around it; uint8, alpha left out."""
     colours = slice(None) if original.ndim == 2 else (..., slice(3))
-    change = shown[colours].astype(np.float32) - original[colours]
-    return np.clip(128 + gain * change, 0, 255).astype(np.uint8)
+    original, shown = original[colours], shown[colours]
+    out = np.empty(original.shape, np.uint8)
+    for top in range(0, len(out), BAND):  # the float images are larger than what they are made of
+        band = slice(top, top + BAND)
+        change = shown[band].astype(np.float32) - original[band]
+        out[band] = np.clip(128 + gain * change, 0, 255)
+    return out

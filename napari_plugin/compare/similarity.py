@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.ndimage import correlate1d
 
@@ -25,18 +27,31 @@ def _halve(image: np.ndarray) -> np.ndarray:
     return (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) / 4
 
 
-def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two uint8 images, gray or the mean over their colours, in [0, 1]. Sides of at least 176 pixels."""
+def ms_ssim(a: np.ndarray, b: np.ndarray, report: Callable[[int, int], None] = lambda done, total: None) -> float:
+    """Of two uint8 images, gray or the mean over their colours, in [0, 1]. Sides of at least 176 pixels.
+
+    ``report(done, total)`` is called often, in pixels that have been blurred; by raising it ends the work.
+    """
     channels = [(a, b)] if a.ndim == 2 else [(a[..., i], b[..., i]) for i in range(3)]
-    return float(np.mean([_of_channel(x.astype(np.float32), y.astype(np.float32)) for x, y in channels]))
+    size = a.shape[0] * a.shape[1]
+    total = len(channels) * 5 * sum(size >> 2 * scale for scale in range(len(_WEIGHTS)))
+    done = 0
+
+    def blur(image: np.ndarray) -> np.ndarray:
+        nonlocal done
+        report(done, total)
+        done += image.size
+        return _blur(image)
+
+    return float(np.mean([_of_channel(x.astype(np.float32), y.astype(np.float32), blur) for x, y in channels]))
 
 
-def _of_channel(a: np.ndarray, b: np.ndarray) -> float:
+def _of_channel(a: np.ndarray, b: np.ndarray, blur: Callable[[np.ndarray], np.ndarray]) -> float:
     product = 1.0
     for scale, weight in enumerate(_WEIGHTS):
-        mean_a, mean_b = _blur(a), _blur(b)
-        variance_a, variance_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
-        similarity = (2 * (_blur(a * b) - mean_a * mean_b) + _C2) / (variance_a + variance_b + _C2)
+        mean_a, mean_b = blur(a), blur(b)
+        variance_a, variance_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+        similarity = (2 * (blur(a * b) - mean_a * mean_b) + _C2) / (variance_a + variance_b + _C2)
         if scale == len(_WEIGHTS) - 1:
             similarity = similarity * (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
         product *= max(float(similarity.mean()), 0.0) ** weight

@@ -24,16 +24,20 @@ from qtpy.QtWidgets import (
 
 from pico_plugins.files import writing
 
-from ..settings import default_quality
+from ..settings import default_quality, default_realism
 from ..writer import kept_metadata
-from .coding import Box, Result, boxes, code, difference
+from .coding import Box, Result, boxes, code, difference, realism_matters, with_similarity
 from .plot import RatePlot
+from .similarity import MIN_SIDE
 from .worker import Report, Worker
 
 RESULT = "PICO"
 VIEWS = ("Compressed", "Curtain", "Difference")
 DEBOUNCE_MS = 150
+WIDTH = 300
+"""At least so wide, in pixels: the title fits, and on a laptop's screen more than half is left for the image."""
 FLICKER_KEY = "F"
+NO_REALISM = "No effect yet: the present model is trained for faithful pixels only."
 
 
 class CompareWidget(QWidget):
@@ -41,14 +45,16 @@ class CompareWidget(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self.viewer, self.worker, self.plot = napari_viewer, Worker(), RatePlot()
+        self.viewer, self.plot = napari_viewer, RatePlot()
+        self.worker, self.painter = Worker(), Worker()  # codes and measures; makes the difference view
         self._shown: np.ndarray | None = None  # the original, replaced by decoded pixels as far as they are known
         self._whole: Result | None = None
         self._source: Image | None = None
         self._result: Image | None = None
 
         self.layer_choice = QComboBox()
-        self.quality, self.realism = _slider(1, 100, default_quality()), _slider(0, 100, 0)
+        self.quality = _slider(1, 100, default_quality())
+        self.realism, self.realism_note = _slider(0, 100, round(100 * default_realism())), QLabel()
         self.view_choice = QComboBox()
         self.view_choice.addItems(VIEWS)
         self.curtain, self.gain = _slider(0, 1000, 500), _slider(1, 20, 4)
@@ -69,6 +75,8 @@ class CompareWidget(QWidget):
         form.addRow("Layer", self.layer_choice)
         form.addRow("Quality", _with_value(self.quality, "{}"))
         form.addRow("Realism", _with_value(self.realism, "{}%"))
+        form.addRow(self.realism_note)
+        self.realism_note.setWordWrap(True)
         form.addRow("View", self.view_choice)
         self._curtain_row, self._gain_row = _with_value(self.curtain, ""), _with_value(self.gain, "{}x")
         form.addRow("Wipe", self._curtain_row)
@@ -86,6 +94,8 @@ class CompareWidget(QWidget):
         hint.setWordWrap(True)
         layout.addWidget(hint)
         layout.addWidget(self.save_button)
+        self.setMinimumWidth(WIDTH)
+        self._show_realism(False, "")
         self._set_running(False)
         self._change_view()
 
@@ -101,6 +111,7 @@ class CompareWidget(QWidget):
         self.worker.produced.connect(self._take)
         self.worker.progressed.connect(self._show_progress)
         self.worker.finished.connect(self._finish)
+        self.painter.produced.connect(self._paint)
         self.viewer.layers.events.inserted.connect(self._list_layers)
         self.viewer.layers.events.removed.connect(self._list_layers)
         self.viewer.bind_key(FLICKER_KEY, self.flicker, overwrite=True)
@@ -124,7 +135,10 @@ class CompareWidget(QWidget):
         self.plot.clear()
         self.save_button.setEnabled(False)
         if self._source is None:
-            self.numbers.setText("No layer to compress: it takes 2-D images of 8 bits, gray, RGB or RGBA")
+            self.numbers.setText(
+                "No layer to compress. It takes 2-D images of 8 bits, gray, RGB or RGBA; not the pyramid of a large "
+                ".pico file, which is compressed already"
+            )
         else:
             self._timer.start()
 
@@ -141,12 +155,13 @@ class CompareWidget(QWidget):
         known = self._whole.data if self._whole and self._whole.quality == quality else None
 
         def work(report: Report) -> Iterator[Result]:
-            if known is not None:  # another realism for the same file
-                everything = (0, 0, pixels.shape[1], pixels.shape[0])
-                yield code(pixels, everything, quality, realism, known=known, report=report)
-                return
-            for box in boxes(pixels.shape, visible):
-                yield code(pixels, box, quality, realism, metadata=metadata, report=report)
+            todo = [(0, 0, pixels.shape[1], pixels.shape[0])] if known else boxes(pixels.shape, visible)
+            for box in todo:
+                result = code(pixels, box, quality, realism, metadata=metadata, known=known, report=report)
+                realism_matters()  # found out here, where the window does not wait for it
+                yield result
+            if measured := with_similarity(result, pixels, report):
+                yield measured
 
         if known is None:  # what could be saved is no longer what the sliders ask for
             self._whole = None
@@ -158,26 +173,40 @@ class CompareWidget(QWidget):
         """Stop what is running."""
         self._timer.stop()
         self.worker.cancel()
+        self.painter.cancel()
         self._set_running(False)
 
     def _take(self, job: int, result: Result) -> None:
         if job != self.worker.job or self._source is None:
             return
+        what = "Image" if result.whole else "Preview of what is in view"
+        if min(self._source.data.shape[:2]) < MIN_SIDE:
+            similarity = f"needs {MIN_SIDE} x {MIN_SIDE} pixels"
+        else:
+            similarity = "…" if result.ms_ssim is None else f"{result.ms_ssim:.4f}"
+        self.numbers.setText(
+            f"{what}: {len(result.data):,} bytes\n{result.bits_per_pixel:.3f} bits per pixel\n"
+            f"PSNR {result.psnr:.2f} dB\nMS-SSIM {similarity}"
+        )
+        if result.ms_ssim is not None:  # pixels and the rest have been shown before
+            return
+        has_realism = realism_matters()
+        self._show_realism(has_realism, "" if has_realism else NO_REALISM)
         if self._shown is None:
             self._shown = np.array(self._source.data)
         left, top, right, bottom = result.box
         self._shown[top:bottom, left:right] = result.pixels
-        what = "Image" if result.whole else "Preview of what is in view"
-        similarity = f"\nMS-SSIM {result.ms_ssim:.4f}" if result.ms_ssim is not None else ""
-        self.numbers.setText(
-            f"{what}: {len(result.data):,} bytes\n{result.bits_per_pixel:.3f} bits per pixel\n"
-            f"PSNR {result.psnr:.2f} dB{similarity}"
-        )
         if result.whole:
             self._whole = result
             self.plot.add(result.quality, result.bits_per_pixel, result.psnr)
             self.save_button.setEnabled(True)
         self._draw()
+
+    def _show_realism(self, enabled: bool, note: str) -> None:
+        """A slider that does nothing cannot be moved, and says why."""
+        self.realism.setEnabled(enabled)
+        self.realism_note.setText(note)
+        self._form.setRowVisible(self.realism_note, bool(note))
 
     def _show_progress(self, job: int, done: int, total: int) -> None:
         if job == self.worker.job:
@@ -215,13 +244,23 @@ class CompareWidget(QWidget):
         """Put into the result layer what the chosen view shows."""
         if self._shown is None or self._source is None:
             return
-        view, column = self.view_choice.currentText(), 0
-        pixels = self._shown
-        if view == "Curtain":  # the original stays visible to the left of it
+        view, pixels = self.view_choice.currentText(), self._shown
+        self.painter.cancel()
+        if view == "Difference":  # takes too long for the window to wait: _paint shows it
+            original, gain = np.asarray(self._source.data), self.gain.value()
+            self.painter.start(lambda report: iter([difference(original, pixels, gain)]))
+        elif view == "Curtain":  # the original stays visible to the left of it
             column = min(self.curtain.value() * pixels.shape[1] // 1000, pixels.shape[1] - 1)
-            pixels = pixels[:, column:]
-        elif view == "Difference":
-            pixels = difference(np.asarray(self._source.data), pixels, self.gain.value())
+            self._show(pixels[:, column:], column)
+        else:
+            self._show(pixels)
+
+    def _paint(self, job: int, pixels: np.ndarray) -> None:
+        if job == self.painter.job and self._source is not None:
+            self._show(pixels)
+
+    def _show(self, pixels: np.ndarray, column: int = 0) -> None:
+        """``pixels`` as the result layer, beginning at ``column`` of the original."""
         layer = self._result_layer(pixels)
         layer.scale = self._source.scale
         layer.translate = self._source.translate + self._source.scale * np.array([0, column])
@@ -252,6 +291,7 @@ class CompareWidget(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         self._timer.stop()
         self.worker.close()
+        self.painter.close()
         self.viewer.layers.events.inserted.disconnect(self._list_layers)
         self.viewer.layers.events.removed.disconnect(self._list_layers)
         self.viewer.bind_key(FLICKER_KEY, None, overwrite=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..evaluation.peers import Peer
     from ..pipeline import Progress
 
-_CODECS = ("jpeg", "webp", "avif", "jxl", "vvc")
+_CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
 _METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg")
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
 _IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
@@ -50,12 +50,13 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
 
 @click.command("bench", cls=_ListOptions)
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--against", multiple=True, type=click.Choice(_CODECS), help="One or more. [default: all but vvc]")
+@click.option("--against", multiple=True, type=click.Choice(_CODECS), help="One or more. [default: all but VVC]")
 @click.option("--metrics", multiple=True, type=click.Choice(_METRICS), help="One or more. [default: psnr ms-ssim]")
 @click.option("--low", default=0.15, show_default=True, help="BD-rates are taken from this many bits per pixel ...")
 @click.option("--high", default=1.2, show_default=True, help="... to this many.")
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
-@click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pico, with --speed.")
+@click.option("--scaling", is_flag=True, help="Measure seconds and memory by size instead, 0.1 to 100 megapixels.")
+@click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pico, in those two.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="With --speed.")
 @click.option(
     "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
@@ -67,6 +68,7 @@ def command(
     low: float,
     high: float,
     speed: bool,
+    scaling: bool,
     quality: int,
     rounds: int,
     output: Path,
@@ -77,17 +79,22 @@ def command(
     and reused. BD-rate is taken between the curves of mean bits per pixel and mean metric over all images.
     """
     from ..evaluation.peers import PEERS
+    from .bench_speed import print_scaling, print_speed
 
     files = _images(images)
     if not files:
         raise click.UsageError("no images found")
+    if scaling:
+        output.mkdir(parents=True, exist_ok=True)
+        print_scaling(files[0], quality, output / "scaling.png")
+        return
     peers = [PEERS[name]() for name in ("pico", *(against or _DEFAULT_CODECS))]
     for peer in peers:
         click.echo(peer.describe())
     if speed:
         with progress_bar("measuring") as progress:
             for path in files:
-                _print_speed(path, peers, quality, rounds, progress)
+                print_speed(path, peers, quality, rounds, progress)
         return
     output.mkdir(parents=True, exist_ok=True)
     with progress_bar("measuring") as progress:
@@ -125,28 +132,3 @@ def _rate_distortion(
         for peer in peers[1:]:
             change = bd_rate(by_codec[peer.name], by_codec["pico"], low, high)
             click.echo(f"  BD-rate of pico against {peer.name}, {low:g}-{high:g} bits per pixel: {change:+.1f}%")
-
-
-def _print_speed(path: Path, peers: list[Peer], quality: int, rounds: int, progress: Progress) -> None:
-    import numpy as np
-    from PIL import Image
-
-    from ..evaluation.speed import measure_scales, measure_speed
-
-    with Image.open(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    count = pixels.shape[0] * pixels.shape[1]
-    timings = measure_speed(pixels, peers[0], peers[1:], quality, rounds, progress)
-    click.echo(
-        f"\n{path.name}: {count / 1e6:.1f} megapixels, medians of {rounds} rounds in turn, "
-        "in brackets pico's time over each"
-    )
-    click.echo(f"{'':6} {'quality':>7} {'bits/px':>8} {'encode s':>9} {'':>8} {'decode s':>9}")
-    for timing in timings:
-        line = f"{timing.peer.name:6} {timing.quality:7} {8 * timing.size / count:8.3f}"
-        for what in ("encode", "decode"):
-            line += f" {timing.median(what):9.3f} ({timings[0].ratio(timing, what):5.2f}x)"
-        click.echo(line)
-    scales = measure_scales(peers[0].encode(pixels, quality), rounds)
-    shown = ", ".join(f"1/{by} {seconds:.3f} s ({seconds / scales[1]:.2f}x)" for by, seconds in scales.items())
-    click.echo(f"decoded by pico at scale {shown}")

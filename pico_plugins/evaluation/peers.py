@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image, features
@@ -70,11 +70,15 @@ def jxl() -> Peer:
     return Peer("jxl", "JXL", (5, 10, 15, 22, 30, 40, 50, 60, 70, 78, 85, 90, 94), version, {"effort": 7})
 
 
-def vvc() -> Peer:
+def vvc(preset: str = "medium") -> Peer:
     from .vvc import Vvc
 
-    version = f"imageio-ffmpeg {importlib.metadata.version('imageio-ffmpeg')}, libvvenc medium, qpa=0, yuv420p10"
-    return Vvc("vvc", "VVC", (14, 18, 22, 26, 30, 34, 38, 42, 46), version)
+    version = f"imageio-ffmpeg {importlib.metadata.version('imageio-ffmpeg')}, libvvenc, qpa=0, yuv420p10"
+    return Vvc("vvc", "VVC", (14, 18, 22, 26, 30, 34, 38, 42, 46), version, {"preset": preset})
 
 
-PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl, "vvc": vvc}
+def vvc_faster() -> Peer:
+    return replace(vvc("faster"), name="vvc-faster")
+
+
+PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl, "vvc": vvc, "vvc-faster": vvc_faster}

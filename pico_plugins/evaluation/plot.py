@@ -1,4 +1,4 @@
-"""The rate-distortion plot."""
+"""The plots of the bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 
 from .bd_rate import Curve
 from .metrics import UNITS
+from .scaling import Footprint
 
 
 def plot_curves(
@@ -34,4 +35,24 @@ def plot_curves(
         panel.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def plot_scaling(footprints: list[Footprint], path: Path) -> None:
+    """Seconds and peak memory against image size, on logarithmic axes: a line of slope one is linear."""
+    figure, (times, memory) = plt.subplots(1, 2, figsize=(12, 4.5))
+    sizes = [found.megapixels for found in footprints]
+    for what in ("encode", "decode"):
+        seconds = [getattr(found, what) for found in footprints]
+        times.plot(sizes, seconds, marker="o", label=what)
+        memory.plot(sizes, [getattr(found, f"{what}_mb") for found in footprints], marker="o", label=what)
+    times.plot(sizes, [seconds[-1] * size / sizes[-1] for size in sizes], linestyle=":", color="0.5", label="linear")
+    memory.plot(sizes, [3 * size for size in sizes], linestyle=":", color="0.5", label="the image itself")
+    times.set(xlabel="megapixels", ylabel="seconds", xscale="log", yscale="log")
+    memory.set(xlabel="megapixels", ylabel="peak memory of the process (MB)", xscale="log", yscale="log")
+    for panel in (times, memory):
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
     plt.close(figure)

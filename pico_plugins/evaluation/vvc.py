@@ -24,13 +24,17 @@ def _ffmpeg(arguments: list[str], data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Vvc(Peer):
-    """One intra frame; a quality q stands for the quantization parameter 63 - q. Sides must be even."""
+    """One intra frame; a quality q stands for the quantization parameter 63 - q, 0 at least. Sides must be even.
+
+    ``options`` holds libvvenc's ``preset``.
+    """
 
     def encode(self, pixels: np.ndarray, quality: int) -> bytes:
         """uint8 (H, W, 3) -> a raw VVC stream."""
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-i", "pipe:0", *_SCALER]
-        settings = ["-c:v", "libvvenc", "-preset", "medium", "-qpa", "0", "-qp", str(63 - quality)]
+        settings = ["-c:v", "libvvenc", "-preset", self.options["preset"], "-qpa", "0"]
+        settings += ["-qp", str(max(0, 63 - quality))]
         return _ffmpeg([*source, "-frames:v", "1", "-pix_fmt", "yuv420p10le", *settings, "-f", "vvc"], pixels.tobytes())
 
     def decode(self, data: bytes) -> np.ndarray:

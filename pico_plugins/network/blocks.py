@@ -17,7 +17,7 @@ class ConvScale311(nn.Module):
     convolution's output scale starts at ``gain``: blocks begin almost as identities.
     """
 
-    def __init__(self, stage: Stage, gain: float = 0.1) -> None:
+    def __init__(self, stage: Stage, gain: float = 0.03) -> None:
         super().__init__()
         c, wide = stage.channels, stage.channels * stage.e
         self.gather = ConvScale(c, wide, kernel=stage.kernel, groups=c if stage.depthwise else 1)

@@ -52,10 +52,11 @@ class ModelConfig:
 
 
 CPU = ModelConfig(
-    encoder=(Stage(32, 1, f=1), Stage(96, 4, kernel=7, f=1), Stage(320, 5, kernel=5, f=1)),
-    decoder=(Stage(64, 0), Stage(128, 1, depthwise=False, e=2, f=1), Stage(320, 1, kernel=5, f=1)),
+    encoder=(Stage(32, 1, f=1), Stage(96, 1, depthwise=False, e=2, f=1), Stage(320, 0)),
+    decoder=(Stage(64, 0), Stage(128, 1, depthwise=False, e=2, f=1), Stage(320, 0)),
+    context_channels=160,
 )
-"""The model that is shipped: small enough for a plain CPU. docs/search.md says how it was found."""
+"""The model in training: small enough for a plain CPU. docs/search.md says how it was found."""
 
 PAPER = ModelConfig(
     encoder=(Stage(64, 2), Stage(160, 3), Stage(384, 12, f=4)),

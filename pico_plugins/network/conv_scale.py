@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .depthwise import depthwise
+
 
 class FoldableConv(nn.Module):
     """A convolution whose parameters multiply out to plain weights: ``folded`` gives, ``convolve`` uses them."""
@@ -43,4 +45,6 @@ class ConvScale(FoldableConv):
         return self.weight * self.scale_in * self.scale_out, bias
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if 1 < self.groups == len(weight) and bias is not None:
+            return depthwise(x, weight, bias)
         return F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)

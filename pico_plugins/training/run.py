@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..network import CPU, ModelConfig, PicoModel
@@ -18,6 +17,7 @@ from .checkpoint import WeightAverage, load_model, load_state, save_state, save_
 from .data import Crops, load_images, stream
 from .klt import initialise
 from .loss import rate_distortion
+from .tensors import to_tensor
 
 
 @dataclass
@@ -48,11 +48,6 @@ def learning_rate(peak: float, step: int, progress: float, decay_from: float) ->
     return peak * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * late)))
 
 
-def _to_tensor(batch: np.ndarray) -> torch.Tensor:
-    pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
-    return pixels.contiguous(memory_format=torch.channels_last)
-
-
 def train(options: Options) -> Path:
     """Train, or resume a run found in ``options.out``. Returns the path of the averaged weights.
 
@@ -72,7 +67,7 @@ def train(options: Options) -> Path:
     else:
         model = PicoModel(options.config)
         if not state:
-            initialise(model, _to_tensor(crops.batch(48)))
+            initialise(model, to_tensor(crops.batch(48)))
     model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True)
     average = WeightAverage(model)
@@ -107,7 +102,7 @@ def train(options: Options) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-        pixels = _to_tensor(next(batches))
+        pixels = to_tensor(next(batches))
         level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (options.batch,)).float() / LEVEL_STEPS
         with torch.autocast("cpu", dtype=torch.bfloat16):
             coded = model(pixels, level, torch.zeros(options.batch))

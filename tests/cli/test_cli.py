@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -172,7 +173,23 @@ def test_bench_speed(tmp_path, photo):
     assert all(float(line[3]) > 0 for line in lines)
     sizes = [float(line[2]) for line in lines]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
-    assert "at scale 1/1" in result.output
+    assert re.findall(r"^(1/\d) +[\d.]+ s", result.output, re.MULTILINE) == ["1/1", "1/2", "1/4", "1/8"]
+    shares = [float(share) for share in re.findall(r"([\d.]+)%", result.output.split("where the time goes")[1])]
+    assert len(shares) == 10
+    assert sum(shares) == pytest.approx(200, abs=1)
+    assert min(shares[0], shares[5]) > 20  # the networks: encode's, decode's
+
+
+def test_bench_scaling(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr("pico_plugins.cli.bench_speed._MEGAPIXELS", (0.1, 1))
+    Image.fromarray(photo[:192, :192]).save(tmp_path / "a.png")
+    result = pico("bench", tmp_path / "a.png", "--scaling", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    small, large = [[float(value) for value in line.split()] for line in result.output.splitlines()[1:3]]
+    assert (small[0], large[0]) == (0.1, 1)
+    assert min(small[1:3] + large[1:3]) > 0
+    assert small[3] < small[4] < large[4]
+    assert Image.open(tmp_path / "out" / "scaling.png").width > 500
 
 
 def test_bd_rate_of_known_curves():

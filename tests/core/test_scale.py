@@ -92,3 +92,15 @@ def test_a_smaller_image_runs_a_smaller_network(photo, monkeypatch):
     pico_plugins.decode(pico_plugins.encode(photo), scale=1 / 8)
     height, width = photo.shape[:2]
     assert [window.shape for window in given] == [(-(-height // 64) * 8, -(-width // 64) * 8, 3)]
+
+
+@pytest.mark.parametrize("shape", [(16, 24, 3), (17, 23), (1, 1, 4)])
+@pytest.mark.parametrize("by", [1, 2, 4, 8, 16])
+def test_averages_are_rounded_means_of_boxes(shape, by):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    pixels[:4, :4] = 255  # the largest sums
+    height, width = -(-shape[0] // by), -(-shape[1] // by)
+    rows, columns = (np.minimum(np.arange(n * by), size - 1) for n, size in zip((height, width), shape, strict=False))
+    filled = pixels[rows][:, columns].astype(float)
+    means = filled.reshape(height, by, width, by, *shape[2:]).mean(axis=(1, 3))
+    assert np.array_equal(box_average(pixels, by), np.floor(means + 0.5))

@@ -76,6 +76,11 @@ def test_write_every_way(tmp_path, patch):
     assert buffer.getvalue() == data
     iio2.imwrite(path, patch, quality=90)
     assert path.read_bytes() == data
+    assert iio.imwrite("<bytes>", patch, plugin="PICO", quality=90) == data
+    assert iio2.imwrite("<bytes>", patch, format="PICO", quality=90) == data
+    buffer = io.BytesIO()
+    iio.imwrite(buffer, patch, plugin=PicoPlugin, quality=90)
+    assert buffer.getvalue() == data
     iio.imwrite(path, [patch], quality=90)
     assert path.read_bytes() == data
     iio.imwrite(path, patch[None], is_batch=True, quality=90)
@@ -95,6 +100,33 @@ def test_shapes(tmp_path, shape):
 def test_refused_pixels(tmp_path, pixels):
     with pytest.raises(ValueError, match=r"uint8 array|one image"):
         iio.imwrite(tmp_path / "a.pico", pixels)
+
+
+def test_a_failing_write_leaves_the_file(path, patch, patch_file):
+    with pytest.raises(ValueError, match="uint8 array"):
+        iio.imwrite(path, patch.astype(np.float32))
+    with pytest.raises(ValueError, match="quality"):
+        iio.imwrite(path, patch, quality=0)
+    assert path.read_bytes() == patch_file
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_imopen_and_v2_readers(path, patch, patch_file):
+    expected = pico_plugins.decode(patch_file)
+    with iio.imopen(path, "r", plugin="PICO") as file:
+        assert np.array_equal(file.read(), expected)
+        assert np.array_equal(next(file.iter(scale=1 / 2)), pico_plugins.decode(patch_file, scale=1 / 2))
+        assert file.properties().shape == expected.shape
+        assert file.metadata()["pico"]["quality"] == 60
+    for source in (path, patch_file, io.BytesIO(patch_file)):
+        assert np.array_equal(iio2.imread(source, format="PICO"), expected)
+    with iio2.get_reader(path) as reader:
+        assert len(reader) == 1
+        assert np.array_equal(reader.get_data(0), expected)
+        assert reader.get_meta_data()["pico"]["quality"] == 60
+    with iio2.get_writer(path, quality=30) as writer:
+        writer.append_data(patch)
+    assert path.stat().st_size < len(patch_file)
 
 
 def test_properties_and_metadata_without_decoding(tmp_path, tiled_file, monkeypatch):
@@ -125,8 +157,12 @@ def test_what_is_not_ours_is_left_to_others(tmp_path, patch):
     assert np.array_equal(iio.imread(png.read_bytes()), patch)
     with pytest.raises(InitializationError):
         PicoPlugin(Request(png, "r"))
-    with pytest.raises(InitializationError):
-        PicoPlugin(Request(tmp_path / "b.png", "w"))
+    for target in ("b.png", "b"):
+        with pytest.raises(InitializationError):
+            PicoPlugin(Request(tmp_path / target, "w"))
+    assert iio.imwrite("<bytes>", patch, extension=".png") == png.read_bytes()
+    with pytest.warns(UserWarning, match="file format"), pytest.raises(ValueError, match="extension"):
+        iio.imwrite("<bytes>", patch)  # without a name PICO is not tried before the others
     renamed = tmp_path / "c.pico"
     renamed.write_bytes(png.read_bytes())
     assert np.array_equal(iio.imread(renamed), patch)

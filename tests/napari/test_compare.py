@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ import pico_plugins
 
 pytest.importorskip("scipy")
 
-from napari_plugin.compare.coding import Cancelled, boxes, code, difference, psnr
+from napari_plugin.compare.coding import (
+    Cancelled,
+    boxes,
+    code,
+    difference,
+    psnr,
+    realism_matters,
+    with_realism,
+    with_similarity,
+)
 from napari_plugin.compare.similarity import ms_ssim
 
 
@@ -30,11 +40,12 @@ def test_code_measures_what_it_made(photo):
     assert result.data == pico_plugins.encode(photo, 50)
     assert result.bits_per_pixel == 8 * len(result.data) / 240_000
     assert 20 < result.psnr < 50
-    assert 0.8 < result.ms_ssim < 1
+    assert result.ms_ssim is None
+    assert 0.8 < with_similarity(result, photo, lambda done, total: None).ms_ssim < 1
     part = code(photo, (64, 64, 128, 192), 50, 0.0)
     assert not part.whole
     assert part.pixels.shape == (128, 64, 3)
-    assert part.ms_ssim is None
+    assert with_similarity(part, photo, lambda done, total: None) is None  # too small to have one
     assert psnr(photo, photo) == np.inf
     gray = photo[..., 0].copy()
     gray[:, 3:] //= 2
@@ -47,6 +58,32 @@ def test_a_report_can_end_the_work(photo):
 
     with pytest.raises(Cancelled):
         code(photo, (0, 0, 600, 400), 50, 0.0, report=report)
+    with pytest.raises(Cancelled):
+        ms_ssim(photo, photo, report)
+
+
+def test_similarity_reports_how_far_it_is(photo):
+    seen = []
+    ms_ssim(photo, photo, lambda done, total: seen.append(done / total))
+    assert len(seen) == 3 * 5 * 5
+    assert seen == sorted(seen)
+    assert 0.9 < seen[-1] < 1
+
+
+def test_realism_of_a_finished_file(tiled_file):
+    """Changing it codes nothing anew: all but one byte of the header and its checksum stay."""
+    changed = with_realism(tiled_file, 0.6)
+    header, before = pico_plugins.read_header(changed), pico_plugins.read_header(tiled_file)
+    assert header.realism == pytest.approx(0.6, abs=1 / 255)
+    assert (header.metadata, header.shape, header.level) == (before.metadata, before.shape, before.level)
+    assert len(changed) == len(tiled_file)
+    assert np.array_equal(pico_plugins.decode(changed), pico_plugins.decode(tiled_file, realism=header.realism))
+
+
+def test_whether_realism_matters_is_found_by_decoding(photo):
+    data = pico_plugins.encode(photo, 75)
+    changes = not np.array_equal(pico_plugins.decode(data, realism=0.0), pico_plugins.decode(data, realism=1.0))
+    assert realism_matters() == changes
 
 
 def test_what_is_in_view_comes_first():
@@ -88,6 +125,7 @@ def done(qtbot, widget):
             assert widget._whole.quality == widget.quality.value()
             assert not widget._timer.isActive()
             assert not widget.cancel_button.isVisible()
+            assert "…" not in widget.numbers.text()
 
         qtbot.waitUntil(ready, timeout=60_000)
 
@@ -117,7 +155,7 @@ def test_what_is_in_view_is_shown_before_the_whole(widget, done, qtbot):
     qtbot.waitUntil(lambda: np.ptp(widget._source.corner_pixels[:, 1]) < 300, timeout=10_000)
     widget.quality.setValue(30)
     done()
-    assert [result.whole for result in seen] == [False, True]
+    assert [(result.whole, result.ms_ssim is None) for result in seen] == [(False, True), (True, True), (True, False)]
 
 
 def test_views(widget, done, photo, qtbot):
@@ -129,15 +167,105 @@ def test_views(widget, done, photo, qtbot):
     assert np.array_equal(layer.data, decoded[:, 150:])
     assert layer.translate.tolist() == [0, 150]
     widget.view_choice.setCurrentText("Difference")
-    widget.gain.setValue(10)
-    assert np.array_equal(layer.data, difference(photo, decoded, 10))
+    for gain in (3, 10):
+        widget.gain.setValue(gain)
+    qtbot.waitUntil(lambda: np.array_equal(layer.data, difference(photo, decoded, 10)), timeout=20_000)
     assert layer.translate.tolist() == [0, 0]
     widget.view_choice.setCurrentText("Compressed")
     assert np.array_equal(layer.data, decoded)
-    widget.flicker()
+
+
+def test_what_is_on_the_screen(widget, done, qtbot):
+    """The canvas itself: left of the curtain the original, right of it what was decoded; and the key that flickers."""
+    viewer = widget.viewer
+    widget.quality.setValue(1)
+    done()
+    layer = viewer.layers["PICO"]
+    viewer.camera.center, viewer.camera.zoom = (0, 200, 300), 3.3
+
+    def canvas() -> np.ndarray:
+        return viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+
+    compressed = canvas()
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, "f")
     assert not layer.visible
-    widget.flicker()
+    original = canvas()
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, "f")
     assert layer.visible
+    assert np.array_equal(canvas(), compressed)
+    assert np.abs(compressed - original).mean() > 2
+
+    widget.view_choice.setCurrentText("Curtain")
+    widget.curtain.setValue(500)
+    wiped, middle = canvas(), original.shape[1] // 2  # where the view's centre is the image's
+    assert np.array_equal(wiped[:, : middle - 2], original[:, : middle - 2])
+    right = np.s_[:, middle + 2 :]
+    # Not equal: the textures begin at different columns, so a screen pixel between two may take either.
+    assert np.abs(wiped - compressed)[right].mean() < 0.1 * np.abs(original - compressed)[right].mean()
+
+    widget.view_choice.setCurrentText("Difference")
+    qtbot.waitUntil(lambda: layer.data.shape[1] == 600, timeout=20_000)
+    row, column = original.shape[0] // 2, middle
+    gray = canvas()[row - 20 : row + 20, column - 20 : column + 20]
+    assert np.abs(gray.mean((0, 1)) - 128).max() < 40
+
+
+def test_the_window_computes_nothing(widget, done, monkeypatch, qtbot):
+    done()
+    places = []
+
+    def noted(function):
+        def wrapper(*arguments, **options):
+            places.append((function.__name__, threading.current_thread() is threading.main_thread()))
+            return function(*arguments, **options)
+
+        return wrapper
+
+    for function in (code, with_similarity, difference):
+        monkeypatch.setattr(f"napari_plugin.compare.widget.{function.__name__}", noted(function))
+    widget.view_choice.setCurrentText("Difference")
+    widget.quality.setValue(40)
+    done()
+    qtbot.waitUntil(lambda: sum(name == "difference" for name, _ in places) >= 2, timeout=20_000)
+    assert {name for name, _ in places} == {"code", "with_similarity", "difference"}
+    assert not any(in_window for _, in_window in places)
+
+
+def test_many_moves_are_one_job_with_progress(widget, done):
+    done()
+    job, seen = widget.worker.job, []
+    widget.worker.progressed.connect(lambda job, done, total: seen.append((job, widget.progress.isVisible())))
+    for quality in range(30, 60):
+        widget.quality.setValue(quality)
+    done()
+    assert widget._whole.quality == 59
+    assert widget.worker.job == job + 1
+    assert len(seen) > 10
+    assert set(seen) == {(job + 1, True)}
+
+
+def test_realism_says_so_if_it_does_nothing(widget, done):
+    done()
+    assert widget.realism.isEnabled() == realism_matters()
+    assert widget.realism_note.isVisible() != realism_matters()
+
+
+def test_realism_slider_of_a_model_that_has_it(widget, done, monkeypatch, tmp_path):
+    """The file is not encoded again, and what is saved has the realism that is shown."""
+    monkeypatch.setattr("napari_plugin.compare.widget.realism_matters", lambda: True)
+    widget.quality.setValue(60)
+    done()
+    assert widget.realism.isEnabled()
+    assert not widget.realism_note.isVisible()
+    encoded = widget._whole.data
+    monkeypatch.setattr("napari_plugin.compare.coding.encode", None)
+    widget.realism.setValue(80)
+    done()
+    expected = pico_plugins.decode(encoded, realism=0.8)
+    assert np.array_equal(widget.viewer.layers["PICO"].data, expected)
+    widget.save_to(str(tmp_path / "a.pico"))
+    assert pico_plugins.read_header(tmp_path / "a.pico").realism == pytest.approx(0.8, abs=1 / 255)
+    assert np.array_equal(pico_plugins.decode(tmp_path / "a.pico"), expected)
 
 
 def test_cancel_stops_and_changes_nothing(widget, done):

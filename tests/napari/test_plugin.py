@@ -11,9 +11,8 @@ import pytest
 npe2 = pytest.importorskip("npe2")
 
 import pico_plugins
-from napari_plugin import reader, writer
+from napari_plugin import reader, sample_data, writer
 from napari_plugin.reader import get_reader
-from napari_plugin.sample_data import coffee
 from napari_plugin.writer import write_image
 
 
@@ -101,21 +100,30 @@ def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
 )
 def test_other_layers_are_refused_with_a_way_out(tmp_path, data, rgb, says):
     path = tmp_path / "a.pico"
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(TypeError, match=says):
         write_image(str(path), data, {"rgb": rgb})
     assert not path.exists()
 
 
-def test_quality_comes_from_the_settings(tmp_path, patch, monkeypatch):
+def test_quality_and_realism_come_from_the_settings(tmp_path, patch, monkeypatch):
     monkeypatch.setattr(writer, "default_quality", lambda: 20)
+    monkeypatch.setattr(writer, "default_realism", lambda: 0.4)
     path = str(tmp_path / "a.pico")
     write_image(path, patch, {"rgb": True})
-    assert pico_plugins.read_header(path).info()["pico"]["quality"] == 20
+    header = pico_plugins.read_header(path)
+    assert header.info()["pico"]["quality"] == 20
+    assert header.realism == pytest.approx(0.4, abs=1 / 255)
 
 
-def test_sample(photo):
-    ((data, options, _),) = coffee()
-    assert data.shape == photo.shape
+@pytest.mark.parametrize(
+    "sample, shape", [("coffee", (400, 600, 3)), ("astronaut", (512, 512, 3)), ("camera", (512, 512))]
+)
+def test_samples(sample, shape):
+    if sample != "coffee":
+        pytest.importorskip("skimage")
+    ((data, options, kind),) = getattr(sample_data, sample)()
+    assert (data.shape, kind) == (shape, "image")
+    assert options["rgb"] == (len(shape) == 3)
     assert options["metadata"]["pico"]["quality"] == 75
 
 

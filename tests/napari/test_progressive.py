@@ -1,7 +1,7 @@
 """The pyramid behind large layers: it answers at once, and in the end with the right pixels."""
 
-import dataclasses
-import io
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -11,8 +11,7 @@ import pico_plugins
 from napari_plugin import progressive
 from napari_plugin.progressive import ProgressiveImage
 from napari_plugin.reader import get_reader
-from pico_plugins.header import write_file
-from pico_plugins.reader import TileReader
+from tests.napari.huge import write_huge
 
 
 @pytest.fixture(scope="module")
@@ -98,17 +97,24 @@ def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
     assert np.array_equal(shown[:70], pico_plugins.decode(file, scale=1 / 8)[:70])
 
 
+def test_quitting_does_not_wait_for_the_rest(tmp_path, photo):
+    write_huge(tmp_path / "huge.pico", photo)
+    code = f"""
+from pathlib import Path
+from napari_plugin.progressive import ProgressiveImage
+image = ProgressiveImage(Path({str(tmp_path / "huge.pico")!r}), lambda image: None)
+image.levels[3][:]
+while not image._cached:
+    pass
+assert len(image._cache) < 400
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_200_megapixels_open_in_a_second_and_pan_without_the_rest(tmp_path, photo):
-    """The file is one tile over and over: its contents do not matter here."""
-    one = pico_plugins.encode(np.tile(photo, (2, 1, 1))[:512, :512], 30, tile=504)
-    with io.BytesIO(one) as source:
-        reader = TileReader(source)
-        tile = reader.tile_bytes(0)
-    header = dataclasses.replace(reader.header, width=29 * 504 + 8, height=28 * 504 + 8)
     path = tmp_path / "huge.pico"
-    with path.open("wb") as target:
-        write_file(target, header, [tile] * len(header.grid))
-    pico_plugins.decode(one)  # the networks are loaded once in a process, not once a file
+    write_huge(path, photo)
 
     start = time.perf_counter()
     ((levels, _, _),) = get_reader(str(path))(str(path))

@@ -51,6 +51,41 @@ def test_a_pyramid_decodes_what_is_in_view(viewer, qtbot, tmp_path, photo, monke
     assert 0 < len(decoded) < len(image.header.grid) / 2
 
 
-def test_sample(viewer):
-    (layer,) = viewer.open_sample("pico-plugins", "coffee")
-    assert layer.data.shape == (400, 600, 3)
+@pytest.mark.parametrize("key, shape", [("coffee", (400, 600, 3)), ("camera", (512, 512))])
+def test_sample(viewer, key, shape):
+    (layer,) = viewer.open_sample("pico-plugins", key)
+    assert layer.data.shape == shape
+
+
+def test_preferences_hold_for_saving_and_for_the_widget(viewer, tmp_path, photo):
+    settings = pytest.importorskip("napari.settings")
+    if not hasattr(settings, "get_plugin_settings"):
+        pytest.skip("napari before 0.9 has no settings of plugins")
+    codec = settings.get_plugin_settings("pico-plugins").codec
+    assert (codec.quality, codec.realism) == (75, 0)
+    try:
+        codec.quality, codec.realism = 30, 0.5
+        layer = viewer.add_image(photo[:100, :100], rgb=True)
+        layer.save(str(tmp_path / "a.pico"))
+        _, widget = viewer.window.add_plugin_dock_widget("pico-plugins")
+        assert (widget.quality.value(), widget.realism.value()) == (30, 50)
+        widget.close()
+    finally:
+        codec.quality, codec.realism = 75, 0.0
+    header = pico_plugins.read_header(tmp_path / "a.pico")
+    assert header.info()["pico"]["quality"] == 30
+    assert header.realism == pytest.approx(0.5, abs=1 / 255)
+
+
+def test_a_layer_that_cannot_be_saved_says_what_to_do(viewer, tmp_path):
+    layer = viewer.add_image(np.zeros((20, 20), np.float32))
+    with pytest.raises(TypeError, match="Convert it first"):
+        layer.save(str(tmp_path / "a.pico"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_menus_offer_the_widget(viewer):
+    npe2 = pytest.importorskip("npe2")
+    manager = npe2.PluginManager.instance()
+    assert "pico-plugins.compare" in [item.command for item in manager.iter_menu("napari/layers/visualize")]
+    assert "PICO: compress and compare" in [widget.display_name for widget in manager.iter_widgets()]

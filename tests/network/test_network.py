@@ -10,6 +10,7 @@ from pico_plugins.network import PAPER, TINY, ModelConfig, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel, parameters
 from pico_plugins.network.context import join_phases, split_phases
 from pico_plugins.network.conv_scale import ConvScale, FoldableConv
+from pico_plugins.network.depthwise import depthwise
 from pico_plugins.network.haar import BlockHead, BlockStem, HaarDown, HaarUp, haar
 from pico_plugins.network.level import level_weights
 from pico_plugins.network.scale_decoder import ScaleDecoder, scale_of_index
@@ -178,3 +179,16 @@ def test_paper_sizes():
     assert 33 <= kmac_per_pixel(model)["decoder"] <= 48
     coded = model(torch.rand(1, 3, 64, 64), torch.tensor([3.0]), torch.zeros(1))
     assert coded.pixels.shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+def test_depthwise_is_a_grouped_convolution(kernel):
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 9, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight, bias = torch.randn(8, 1, kernel, kernel, requires_grad=True), torch.randn(8, requires_grad=True)
+    ours = depthwise(x, weight, bias)
+    theirs = F.conv2d(x, weight, bias, padding=kernel // 2, groups=8)
+    torch.testing.assert_close(ours, theirs)
+    pull = torch.randn_like(ours)
+    gradients, expected = (torch.autograd.grad((y * pull).sum(), (x, weight, bias)) for y in (ours, theirs))
+    torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-4)

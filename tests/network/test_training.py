@@ -60,15 +60,15 @@ def test_klt_start_is_already_a_codec(data):
     """Before any training the transforms already reconstruct; random ones would not reach 5 dB."""
     crops = Crops(load_images([data], 64), 64, 0)
     pixels = torch.from_numpy(crops.batch(16)).permute(0, 3, 1, 2).float() / 255
-    model = PicoModel(CPU).eval()
     torch.manual_seed(0)
+    model = PicoModel(CPU).eval()
     initialise(model, pixels)
     with torch.no_grad():
         weights = level_weights(torch.full((16,), 7.0), 8)
         y, _ = model.encoder(F.pixel_unshuffle(pixels, 4), weights)
         shown = F.pixel_shuffle(model.decoder(y, weights, torch.zeros(16)), 4)
         error = (shown - pixels).square().mean()
-    assert -10 * torch.log10(error) > 24
+    assert -10 * torch.log10(error) > 30
 
 
 def test_principal_components_are_orthonormal_and_sorted():

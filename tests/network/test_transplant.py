@@ -1,0 +1,74 @@
+"""Weights moved into another configuration, and what each block is good for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pico_plugins.network import TINY, PicoModel, Stage
+from pico_plugins.training.ablate import without_each_block
+from pico_plugins.training.klt import initialise
+from pico_plugins.training.tensors import to_tensor
+from pico_plugins.training.transplant import channel_importance, transplant
+
+
+@pytest.fixture
+def pixels(photo):
+    return to_tensor(np.stack([photo[:64, :64], photo[100:164, 200:264]]))
+
+
+@pytest.fixture
+def model(pixels):
+    torch.manual_seed(0)
+    model = PicoModel(TINY).eval()
+    initialise(model, pixels)
+    with torch.no_grad():
+        for step in model.context.steps:
+            step.mix.bias.normal_()
+            step.head.weight.normal_(std=0.1)
+    return model
+
+
+@torch.no_grad()
+def shown(model, pixels):
+    torch.manual_seed(1)
+    return model(pixels, torch.tensor([2.0, 4.0]), torch.zeros(2)).pixels
+
+
+def test_the_same_configuration_is_the_same_model(model, pixels):
+    assert torch.equal(shown(transplant(model, TINY, pixels).eval(), pixels), shown(model, pixels))
+
+
+def test_new_blocks_begin_as_identities_and_absent_ones_are_dropped(model, pixels):
+    without = replace(TINY, encoder=tuple(replace(stage, blocks=0) for stage in TINY.encoder))
+    dense = replace(TINY, encoder=tuple(replace(stage, depthwise=False, e=2) for stage in TINY.encoder))
+    expected = shown(transplant(model, without, pixels).eval(), pixels)
+    assert not torch.equal(expected, shown(model, pixels))
+    torch.testing.assert_close(shown(transplant(model, dense, pixels).eval(), pixels), expected)
+
+
+def test_a_narrower_context_keeps_the_channels_that_matter(model, pixels):
+    with torch.no_grad():
+        for step in model.context.steps:
+            step.head.weight[:, ::2] = 0  # those channels move nothing ...
+            step.hidden.weight[1::2, ::2] = 0  # ... not even through the others
+    importance = channel_importance(model, pixels)
+    assert all((values[::2] == 0).all() and (values[1::2] > 0).all() for values in importance)
+    narrow = transplant(model, replace(TINY, context_channels=8), pixels).eval()
+    torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
+
+
+def test_other_differences_are_refused(model, pixels):
+    wider = replace(TINY, encoder=(Stage(24, 1), *TINY.encoder[1:]))
+    with pytest.raises(ValueError, match=r"encoder\.stem"):
+        transplant(model, wider, pixels)
+
+
+def test_leaving_out_a_block_changes_the_loss(model, pixels):
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    changes = without_each_block(model, [pixels], 0.0)
+    assert len(changes) == 6
+    assert all(change != 0 for change in changes.values())
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.named_parameters())
