@@ -1,4 +1,4 @@
-"""Backends run the three networks. Each is one module here, imported when it is asked for.
+"""Backends run the networks. Each is one module here, imported when it is asked for.
 
 A backend class takes (model folder, threads) and offers the methods of :class:`Networks`. Networks of one tile
 at a time: arrays have no batch axis. All methods may be called from several threads at once.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,24 +28,49 @@ class Networks(Protocol):
         """Latents -> int32 symbols round((y - mu) / q), 0 wherever ``coded`` (bool) is not set."""
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        """int32 symbols -> reconstructed latents q * symbol + mu, float32."""
+        """int32 symbols -> reconstructed latents q * symbol + mu, float32 (or what else the next method takes)."""
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 4 or 8 the image that much smaller."""
 
 
-# name -> (module here, class, package that it needs); the order is that of preference for "auto". bfloat16 comes last:
-# its pixels differ by more than a level, so it has to be asked for.
+class _Backend(NamedTuple):
+    module: str
+    cls: str
+    packages: tuple[str, ...]
+    extra: str
+    platform: str = ""
+
+
+# The order is that of preference for "auto", which therefore never comes past onnxruntime: the ones after it are slower
+# on a CPU, or their pixels differ by more than a level, or (torch on a GPU) loading costs seconds. They have to be
+# asked for.
 _BACKENDS = {
-    "openvino": ("openvino", "OpenVinoNetworks", "openvino"),
-    "onnxruntime": ("onnxruntime", "OnnxRuntimeNetworks", "onnxruntime"),
-    "openvino-bf16": ("openvino", "OpenVinoBf16Networks", "openvino"),
+    "openvino": _Backend("openvino", "OpenVinoNetworks", ("openvino",), "fast"),
+    "onnxruntime": _Backend("onnxruntime", "OnnxRuntimeNetworks", ("onnxruntime",), ""),
+    "torch": _Backend("torch", "TorchNetworks", ("torch", "onnx"), "torch"),
+    "openvino-bf16": _Backend("openvino", "OpenVinoBf16Networks", ("openvino",), "fast"),
+    "coreml": _Backend("coreml", "CoreMlNetworks", ("coremltools",), "coreml", "darwin"),
 }
 
 
 def available() -> list[str]:
     """Names of the backends whose packages are installed and usable in this process, the preferred one first."""
-    return [name for name, (_, _, package) in _BACKENDS.items() if package not in _lost and find_spec(package)]
+    return [name for name in _BACKENDS if name not in unavailable()]
+
+
+def unavailable() -> dict[str, str]:
+    """The other backends, and what each lacks here."""
+    lacks = {}
+    for name, backend in _BACKENDS.items():
+        if backend.platform and sys.platform != backend.platform:
+            lacks[name] = "runs on macOS only"
+        elif _lost.intersection(backend.packages):
+            lacks[name] = "was used before this process was forked, and cannot be used in it: start processes with "
+            lacks[name] += "'spawn' or 'forkserver', or choose 'onnxruntime'"
+        elif not all(map(find_spec, backend.packages)):
+            lacks[name] = f"not installed: pip install 'pico-plugins[{backend.extra}]'"
+    return lacks
 
 
 def resolve(name: str | None) -> str:
@@ -57,9 +83,8 @@ def resolve(name: str | None) -> str:
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
-    if choice in _BACKENDS and _BACKENDS[choice][2] in _lost:
-        msg = f"backend {choice!r} was used before this process was forked, and cannot be used in it: start processes "
-        msg += "with 'spawn' or 'forkserver', or choose 'onnxruntime'"
+    if choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
+        msg = f"backend {choice!r} {unavailable()[choice]}"
         raise ValueError(msg)
     if choice not in installed:
         msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
@@ -94,7 +119,7 @@ def _after_fork() -> None:
     """
     global _loading
     _loading = threading.Lock()
-    _lost.update({"openvino"} & {_BACKENDS[name][2] for name, _, _ in _loaded})
+    _lost.update({"openvino"} & {package for name, _, _ in _loaded for package in _BACKENDS[name].packages})
     for networks in _loaded.values():
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(networks))
     _loaded.clear()

@@ -20,6 +20,9 @@ class OpenVinoNetworks:
     precision = "f32"
 
     def __init__(self, folder: Path, threads: int) -> None:
+        # OpenVINO's first conversion of an array takes a C++ lock and Python's in one order, and in the other when two
+        # threads come at once: they wait for each other for ever. So the first one is here, alone.
+        openvino.Tensor(np.zeros(1, np.float32), shared_memory=True).data.copy()
         self._folder, self._core = folder, openvino.Core()
         if self.precision.upper() not in ("F32", *self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
             msg = f"this CPU does not compute in {self.precision}"

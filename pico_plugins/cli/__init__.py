@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 
-_COMMANDS = ("encode", "decode", "info", "demo", "bench")
+_COMMANDS = ("encode", "decode", "info", "demo", "bench", "export")
 
 
 class _Lazy(click.Group):

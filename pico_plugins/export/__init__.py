@@ -1,1 +1,1 @@
-"""From trained weights to what is shipped: folded networks as ONNX, the exact part as integers in safetensors."""
+"""From trained weights to what is shipped (folded ONNX networks, integers in safetensors), and on to other runtimes."""

@@ -71,9 +71,11 @@ class SynthesisGraph(nn.Module):
 
     def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
         weights = level_weights(level, self.levels)
-        features = self.decoder.features(latents, weights, realism)
-        if self.reduction == 1:
-            values = self.head(self.decoder.last_features(features[-1], weights, realism))
+        if self.reduction == max(PREVIEWS):
+            values = self.head(self.decoder.first_features(latents, weights, realism))
         else:
-            values = self.head(features[PREVIEWS.index(self.reduction)])
+            _, features = self.decoder.features(latents, weights, realism)
+            values = self.head(
+                self.decoder.last_features(features, weights, realism) if self.reduction == 1 else features
+            )
         return values.clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)

@@ -22,17 +22,22 @@ from .level import ResolutionScale
 from .transforms import LATENT_GAIN
 
 PHASES = 4
-_ORDER = ((0, 0), (1, 1), (0, 1), (1, 0))  # (row, column) offsets; the diagonal first, so later phases lie between
+PHASE_OFFSETS = (
+    (0, 0),
+    (1, 1),
+    (0, 1),
+    (1, 0),
+)  # (row, column) offsets; the diagonal first, so later phases lie between
 
 
 def split_phases(x: Tensor) -> list[Tensor]:
     """(B, C, H, W) -> the four phases (B, C, H/2, W/2), in coding order."""
-    return [x[:, :, r::2, c::2] for r, c in _ORDER]
+    return [x[:, :, r::2, c::2] for r, c in PHASE_OFFSETS]
 
 
 def join_phases(phases: list[Tensor]) -> Tensor:
     """Inverse of :func:`split_phases`."""
-    by_offset = dict(zip(_ORDER, phases, strict=True))
+    by_offset = dict(zip(PHASE_OFFSETS, phases, strict=True))
     rows = [torch.stack((by_offset[r, 0], by_offset[r, 1]), dim=-1).flatten(-2) for r in (0, 1)]
     return torch.stack(rows, dim=-2).flatten(-3, -2)
 

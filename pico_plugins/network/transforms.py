@@ -79,9 +79,13 @@ class Decoder(nn.Module):
         for head in self.preview_heads:
             nn.init.zeros_(head.weight)
 
+    def first_features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+        """Features (B, C, H/16, W/16)."""
+        return self.sixteenth(self.tail(y_hat), weights, realism)
+
     def features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, C, ...) at 1/16 and at 1/8."""
-        at_sixteenth = self.sixteenth(self.tail(y_hat), weights, realism)
+        at_sixteenth = self.first_features(y_hat, weights, realism)
         return at_sixteenth, self.eighth(self.to_eighth(at_sixteenth), weights, realism)
 
     def last_features(self, at_eighth: Tensor, weights: Tensor, realism: Tensor) -> Tensor:

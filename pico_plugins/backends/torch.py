@@ -1,0 +1,89 @@
+"""PyTorch on CUDA, Apple's GPU or the CPU, whichever comes first (extra ``torch``). Importing PyTorch takes seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from threadpoolctl import ThreadpoolController
+
+from ..export.shipped import load_analysis, load_context, load_synthesis
+from ..pixel_blocks import from_blocks, to_blocks
+from .feeds import context_feed, scalar
+
+
+def best_device() -> torch.device:
+    """CUDA if there is a GPU, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class TorchNetworks:
+    """See :class:`pico_plugins.backends.Networks`. float32 everywhere: no TF32, which is off by levels."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder, self._threads, self.device = folder, threads, best_device()
+        self._modules: dict[str, torch.nn.Module] = {}
+        self._loading = threading.Lock()
+        self._openmp = ThreadpoolController().select(user_api="openmp")
+        self._one_at_a_time = threading.Lock()
+
+    @contextmanager
+    def _rules(self) -> Iterator[None]:
+        """What holds while a network runs, and is undone afterwards: it is the host program's PyTorch."""
+        if self.device.type == "cpu":
+            torch.get_num_threads()  # a thread's first call sets its OpenMP limit: before ours, please
+            with self._openmp.limit(limits=self._threads), torch.inference_mode():
+                yield
+            return
+        matmul = torch.backends.cuda.matmul
+        # A GPU does one thing at a time anyhow, and these settings belong to the process.
+        with self._one_at_a_time, torch.inference_mode():
+            before, matmul.allow_tf32 = matmul.allow_tf32, False
+            try:
+                with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                    yield
+            finally:
+                matmul.allow_tf32 = before
+
+    def _module(self, name: str, load: Callable[[Path], torch.nn.Module]) -> torch.nn.Module:
+        """A network, loaded when it is first asked for."""
+        module = self._modules.get(name)
+        if module is None:
+            with self._loading:
+                module = self._modules.get(name)
+                if module is None:
+                    module = self._modules[name] = load(self._folder).to(self.device)
+        return module
+
+    def _run(
+        self, name: str, load: Callable[[Path], torch.nn.Module], feed: list[np.ndarray]
+    ) -> tuple[np.ndarray, ...]:
+        module = self._module(name, load)
+        with self._rules():
+            results = module(*(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in feed))
+            return tuple(result.cpu().numpy() for result in (results if isinstance(results, tuple) else (results,)))
+
+    def _context(self, *arguments: np.ndarray | float, encoding: bool) -> tuple[np.ndarray, ...]:
+        return self._run("context", load_context, list(context_feed(*arguments, encoding=encoding).values()))
+
+    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        y, z = self._run("analysis", load_analysis, [to_blocks(pixels)[None], scalar(level)])
+        return y[0], z[0].astype(np.int32)
+
+    def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        return self._context(z, y, coded, level, encoding=True)[0][0].astype(np.int32)
+
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        return self._context(z, symbols, coded, level, encoding=False)[1][0]
+
+    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        load = partial(load_synthesis, reduction=reduction)
+        (blocks,) = self._run(f"synthesis{reduction}", load, [latents[None], scalar(level), scalar(realism)])
+        return from_blocks(blocks[0])

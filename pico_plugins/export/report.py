@@ -1,0 +1,66 @@
+"""``pico export --report``: what a model costs on a device, beside the paper's figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from ..encoder import MARGIN, TILE
+from ..network import PicoModel
+from ..network.complexity import kmac_per_pixel
+from ..tiles import TileGrid
+from .device import PROGRAMS, SIDE, input_shapes
+from .memory import peak_activations
+from .shipped import load_analysis, load_context, load_synthesis, model_config
+
+PHOTO = (4032, 3024)
+"""What a phone's camera means by 12 megapixels."""
+
+# As published for the paper's encoder and decoder; whether its memory has the weights in it, it does not say.
+_PAPER = {
+    "parameters, millions": (15.2, 9.6),
+    "weights, MB": (30.4, 19.4),
+    "kMAC per pixel": (None, "33-48"),
+    "peak activations, MB": (None, None),
+    "with weights, MB": (38.8, 25.4),
+}
+
+
+def _parameters(*modules: nn.Module) -> int:
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+
+def _cell(value: float | str | None) -> str:
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else value
+
+
+def report(folder: Path) -> str:
+    """A table of the model in ``folder``: encoder, and decoder with context model, for one window in float16."""
+    synthesis = load_synthesis(folder)
+    sizes = (_parameters(load_analysis(folder)), _parameters(load_context(folder), synthesis.decoder))
+    files = [(folder / name).stat().st_size for name in ("analysis.onnx", "context.onnx", "synthesis.onnx")]
+    macs = kmac_per_pixel(PicoModel(model_config(folder)))
+    peaks = [
+        peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values()))
+        for name in ("encoder", "decoder")
+    ]
+    rows = {
+        "parameters, millions": [size / 1e6 for size in sizes],
+        "weights, MB": [files[0] / 1e6, (files[1] + files[2]) / 1e6],
+        "kMAC per pixel": [macs["encoder"], macs["context"] + macs["decoder"]],
+        "peak activations, MB": [peak / 1e6 for peak in peaks],
+        "with weights, MB": [(peak + 2 * size) / 1e6 for peak, size in zip(peaks, sizes, strict=True)],
+    }
+    lines = [f"model {folder.name}, windows of {SIDE} x {SIDE}, float16; decoder = context model and synthesis", ""]
+    lines.append(f"{'':24}{'encoder':>10}{'decoder':>10}{'paper encoder':>16}{'paper decoder':>16}")
+    for name, ours in rows.items():
+        lines.append(
+            f"{name:24}" + "".join(f"{_cell(v):>10}" for v in ours) + "".join(f"{_cell(v):>16}" for v in _PAPER[name])
+        )
+    width, height = PHOTO
+    lines += [
+        "",
+        f"{len(TileGrid(width, height, TILE, MARGIN))} tiles for a photo of {width} x {height} (12.2 megapixels)",
+    ]
+    return "\n".join(lines)
