@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 HEAD = struct.Struct("<BBBBBBHBII8s")
+PHASES = (0, 0), (1, 1), (0, 1), (1, 0)  # row and column offsets
 
 
 def read_chunks(data: bytes) -> dict[bytes, bytes]:
@@ -44,6 +45,11 @@ def axis(length: int, tile: int, margin: int) -> list[tuple[int, int, int, int]]
         start, stop = k * tile, min(k * tile + tile + 2 * margin, length)
         spans.append((start, stop, start + margin * (k > 0), length if k == count - 1 else stop - margin))
     return spans
+
+
+def to_phases(x: np.ndarray) -> np.ndarray:
+    """(C, h, w) -> (4 C, h/2, w/2): every second row and column, one phase after the other."""
+    return np.concatenate([x[:, row::2, column::2] for row, column in PHASES])
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -141,19 +147,22 @@ class Decoder:
         symbols = ans.take(indices, self.tables)
         assert ans.state == 0 and not ans.words and ans.at == len(ans.escapes), "damaged tile"
         at_level = np.array([level / 32], np.float32)
-        _, latents = self.context.run(
+        _, phases = self.context.run(
             None,
             {
                 "hyperlatents": z[None].astype(np.float32),
-                "given": symbols[None].astype(np.float32),
-                "coded": indices[None] > 0,
+                "given": to_phases(symbols)[None].astype(np.float32),
+                "coded": to_phases(indices)[None] > 0,
                 "level": at_level,
                 "encoding": np.array([False]),
             },
         )
+        latents = np.empty((1, *symbols.shape), np.float32)
+        for (row, column), phase in zip(PHASES, np.split(phases, 4, axis=1), strict=True):
+            latents[:, :, row::2, column::2] = phase
         feed = {"latents": latents, "level": at_level, "realism": np.array([realism], np.float32)}
-        blocks = self.synthesis.run(None, feed)[0][0].reshape(height // 4, width // 4, 4, 4, 3)
-        return blocks.transpose(0, 2, 1, 3, 4).reshape(height, width, 3)
+        blocks = self.synthesis.run(None, feed)[0].reshape(3, 4, 4, height // 4, width // 4)
+        return blocks.transpose(3, 1, 4, 2, 0).reshape(height, width, 3)
 
     def decode(self, data: bytes) -> np.ndarray:
         """A file's pixels, uint8 (H, W), (H, W, 3) or (H, W, 4)."""

@@ -15,7 +15,7 @@ from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
 from .model import Model
-from .pipeline import Progress, ordered, thread_count
+from .pipeline import Progress, ordered
 from .quality import check_realism
 from .reader import TileReader
 from .tiles import Tile, TileGrid
@@ -78,8 +78,8 @@ def _decoded_tiles(
     reduction: int = 1,
 ) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
     """An iterator over the ``chosen`` tiles and their pixels, in order."""
-    workers = thread_count(threads)
     decode_one = TileDecoding(reader.header, realism, backend, reduction)
+    workers = decode_one.model.workers(threads)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
         for tile in chosen:

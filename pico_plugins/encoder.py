@@ -14,7 +14,7 @@ from .files import writing
 from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
-from .pipeline import Progress, ordered, thread_count
+from .pipeline import Progress, ordered
 from .quality import check_realism, level_of_quality
 from .tiles import Tile
 
@@ -75,8 +75,8 @@ def encode_file(
     if not MIN_TILE <= tile <= MAX_TILE:
         msg = f"tile must be from {MIN_TILE} to {MAX_TILE} pixels, not {tile!r}"
         raise ValueError(msg)
-    workers = thread_count(threads)
     model = Model(weights.DEFAULT, backend)
+    workers = model.workers(threads)
     header = Header(
         width=width,
         height=height,

@@ -47,11 +47,12 @@ def group_by_index(indices: np.ndarray, tables: int) -> list[tuple[int, np.ndarr
     """(index, flat positions in ascending order) for every index >= 1 that occurs in ``indices`` (uint8)."""
     flat = indices.ravel()
     coded = np.flatnonzero(flat)
+    kinds = flat[coded]
     # A stable sort of bytes is a radix sort: linear, and it keeps raster order inside a group.
-    order = coded[np.argsort(flat[coded], kind="stable")]
-    counts = np.bincount(flat, minlength=tables)[1:]
+    order = coded[np.argsort(kinds, kind="stable")]
+    counts = np.bincount(kinds, minlength=tables)
     ends = np.cumsum(counts)
-    return [(int(k) + 1, order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts)]
+    return [(int(k), order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts)]
 
 
 def _varint(value: int) -> bytes:
@@ -125,7 +126,8 @@ class TileDecoder:
             radius = self.tables.radii[index]
             coded = self._stack.pop(len(positions), self.tables.models[index])
             values = coded - np.int32(radius)
-            for i in np.flatnonzero(coded == 2 * radius + 1):
+            escape = 2 * radius + 1
+            for i in np.flatnonzero(coded == escape) if coded.max() == escape else ():
                 number, self._at = _read_varint(self._escapes, self._at)
                 value = number >> 1 if number & 1 == 0 else -(number + 1 >> 1)
                 if not -(1 << 31) <= value < 1 << 31:

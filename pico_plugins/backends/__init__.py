@@ -21,6 +21,9 @@ import numpy as np
 class Networks(Protocol):
     """What the codec asks of a backend. ``level`` is 0 ... 7, ``realism`` 0 ... 1."""
 
+    own_threads: bool
+    """Whether the networks run on threads of the backend's own while the caller waits."""
+
     def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W, 3), sides multiples of 64 -> latents y, float32 (C, H/16, W/16), and hyperlatents z, int32."""
 
@@ -42,12 +45,11 @@ class _Backend(NamedTuple):
     platform: str = ""
 
 
-# The order is that of preference for "auto", which therefore never comes past onnxruntime: the ones after it are slower
-# on a CPU, or their pixels differ by more than a level, or (torch on a GPU) loading costs seconds. They have to be
-# asked for.
+# The order is that of preference for "auto", which never comes past onnxruntime: the ones after it are slower on a CPU,
+# or their pixels differ by more than a level, or (torch on a GPU) loading costs seconds. They have to be asked for.
 _BACKENDS = {
-    "openvino": _Backend("openvino", "OpenVinoNetworks", ("openvino",), "fast"),
     "onnxruntime": _Backend("onnxruntime", "OnnxRuntimeNetworks", ("onnxruntime",), ""),
+    "openvino": _Backend("openvino", "OpenVinoNetworks", ("openvino",), "fast"),
     "torch": _Backend("torch", "TorchNetworks", ("torch", "onnx"), "torch"),
     "openvino-bf16": _Backend("openvino", "OpenVinoBf16Networks", ("openvino",), "fast"),
     "coreml": _Backend("coreml", "CoreMlNetworks", ("coremltools",), "coreml", "darwin"),
@@ -100,8 +102,9 @@ def load(name: str | None, folder: Path, threads: int) -> Networks:
     key = resolve(name), folder, threads
     with _loading:
         if key not in _loaded:
-            module, cls, _ = _BACKENDS[key[0]]
-            _loaded[key] = getattr(importlib.import_module(f".{module}", __name__), cls)(folder, threads)
+            backend = _BACKENDS[key[0]]
+            module = importlib.import_module(f".{backend.module}", __name__)
+            _loaded[key] = getattr(module, backend.cls)(folder, threads)
         return _loaded[key]
 
 

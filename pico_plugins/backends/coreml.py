@@ -37,6 +37,7 @@ class Symbols:
 class CoreMlNetworks:
     """See :class:`pico_plugins.backends.Networks`. The packages' folder is named by the variable ``PICO_COREML``."""
 
+    own_threads = False
     side = 512
 
     def __init__(self, folder: Path, threads: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..phases import to_phases
+
 
 def scalar(value: float) -> np.ndarray:
     """float32 (1,)."""
@@ -16,8 +18,8 @@ def context_feed(
     """Inputs of the context graph: ``given`` are latents when ``encoding``, otherwise symbols."""
     return {
         "hyperlatents": z[None].astype(np.float32),
-        "given": given[None].astype(np.float32),
-        "coded": coded[None],
+        "given": to_phases(given, np.float32)[None],
+        "coded": to_phases(coded, np.bool_)[None],
         "level": scalar(level),
         "encoding": np.array([encoding]),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 
+from ..phases import from_phases
 from ..pipeline import thread_count
 from ..pixel_blocks import from_blocks, to_blocks
 from ..weights import SYNTHESIS_FILES
@@ -17,6 +18,7 @@ from .feeds import context_feed, scalar
 class OpenVinoNetworks:
     """See :class:`pico_plugins.backends.Networks`."""
 
+    own_threads = True
     precision = "f32"
 
     def __init__(self, folder: Path, threads: int) -> None:
@@ -61,10 +63,12 @@ class OpenVinoNetworks:
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))[0][0].astype(np.int32)
+        symbols, _ = self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))
+        return from_phases(symbols[0], np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))[1][0]
+        _, latents = self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))
+        return from_phases(latents[0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}

@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from ..export.shipped import load_analysis, load_context, load_synthesis
+from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
 from .feeds import context_feed, scalar
 
@@ -26,6 +27,8 @@ def best_device() -> torch.device:
 
 class TorchNetworks:
     """See :class:`pico_plugins.backends.Networks`. float32 everywhere: no TF32, which is off by levels."""
+
+    own_threads = False
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._folder, self._threads, self.device = folder, threads, best_device()
@@ -78,10 +81,10 @@ class TorchNetworks:
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._context(z, y, coded, level, encoding=True)[0][0].astype(np.int32)
+        return from_phases(self._context(z, y, coded, level, encoding=True)[0][0], np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return self._context(z, symbols, coded, level, encoding=False)[1][0]
+        return from_phases(self._context(z, symbols, coded, level, encoding=False)[1][0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         load = partial(load_synthesis, reduction=reduction)

@@ -46,7 +46,7 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     latents, hyper = model.config.latents, model.config.hyperlatents
     # Sizes that differ from each other, so that the export cannot take one for the other.
     h, w = Dim("h", min=1, max=64), Dim("w", min=1, max=64)
-    level, grid = torch.tensor([3.5]), (1, latents, 8, 12)
+    level, grid, phases = torch.tensor([3.5]), (1, latents, 8, 12), (1, 4 * latents, 4, 6)
     fine = {2: 4 * h, 3: 4 * w}
     write_onnx(
         AnalysisGraph(model),
@@ -60,14 +60,14 @@ def write_networks(model: PicoModel, folder: Path) -> None:
         ContextGraph(model),
         (
             torch.zeros(1, hyper, 2, 3),
-            torch.zeros(grid),
-            torch.ones(grid, dtype=torch.bool),
+            torch.zeros(phases),
+            torch.ones(phases, dtype=torch.bool),
             level,
             torch.tensor([True]),
         ),
         ["hyperlatents", "given", "coded", "level", "encoding"],
         ["symbols", "latents"],
-        ({2: h, 3: w}, fine, fine, None, None),
+        ({2: h, 3: w}, {2: 2 * h, 3: 2 * w}, {2: 2 * h, 3: 2 * w}, None, None),
         folder / "context.onnx",
     )
     for reduction, name in SYNTHESIS_FILES.items():

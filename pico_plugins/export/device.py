@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..network.context import PHASE_OFFSETS
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
+from ..phases import ORDER
 from .shipped import load_analysis, load_context, load_synthesis, model_config
 
 SIDE = 512
@@ -77,7 +77,7 @@ class Phases(nn.Module):
         super().__init__()
         self.channels = channels
         kernels = torch.zeros(4, channels, 1, 2, 2)
-        for kernel, (row, column) in zip(kernels, PHASE_OFFSETS, strict=True):
+        for kernel, (row, column) in zip(kernels, ORDER, strict=True):
             kernel[:, :, row, column] = 1.0
         self.register_buffer("kernels", kernels)
 
@@ -152,10 +152,7 @@ class DecoderProgram(nn.Module):
         self.model = DeviceContext(folder)
         graph = load_synthesis(folder)
         self.decoder, self.head = _for_device(graph.decoder), copy.copy(graph.head)
-        # Back to the order colour, row, column, which a pixel shuffle takes, and to rounding by rounding.
-        order = torch.arange(len(graph.head.weight)).view(-1, 3).t().flatten()
-        self.head.weight = nn.Parameter(graph.head.weight[order], requires_grad=False)
-        self.head.bias = nn.Parameter(graph.head.bias[order] - 0.5, requires_grad=False)
+        self.head.bias = nn.Parameter(graph.head.bias - 0.5, requires_grad=False)  # rounding by rounding again
 
     def forward(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor, realism: Tensor) -> Tensor:
         given = self.model.phases.split(symbols)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..network import PicoModel
-from ..network.context import join_phases, split_phases
+from ..network.context import PHASES
 from ..network.level import level_weights
 from ..network.transforms import PREVIEWS, round_hyperlatents
 from .fold import fold
@@ -30,7 +30,8 @@ class AnalysisGraph(nn.Module):
 class ContextGraph(nn.Module):
     """The context model in both directions: when ``encoding``, ``given`` are latents, otherwise symbols.
 
-    hyperlatents, given, coded (bool), level (1,), encoding (1,) bool -> symbols and reconstructed latents.
+    hyperlatents, given, coded (bool), level (1,), encoding (1,) bool -> symbols and reconstructed latents. All but the
+    hyperlatents come as phases, (1, 4 C, H/32, W/32): runtimes are slow at taking them apart and joining them.
     """
 
     def __init__(self, model: PicoModel) -> None:
@@ -40,7 +41,7 @@ class ContextGraph(nn.Module):
     def forward(
         self, hyperlatents: Tensor, given: Tensor, coded: Tensor, level: Tensor, encoding: Tensor
     ) -> tuple[Tensor, Tensor]:
-        given_phases, coded_phases = split_phases(given), split_phases(coded.float())
+        given_phases, coded_phases = given.chunk(PHASES, 1), coded.float().chunk(PHASES, 1)
         symbols: list[Tensor] = []
 
         def reconstruct(phase: int, mu: Tensor, q: Tensor) -> Tensor:
@@ -48,26 +49,24 @@ class ContextGraph(nn.Module):
             symbols.append(torch.where(encoding, rounded, given_phases[phase]) * coded_phases[phase])
             return symbols[-1] * q + mu
 
-        latents, _, _ = self.context(hyperlatents, level_weights(level, self.levels), reconstruct)
-        return join_phases(symbols), latents
+        latents = self.context.phases(hyperlatents, level_weights(level, self.levels), reconstruct)[0]
+        return torch.cat(symbols, 1), torch.cat(latents, 1)
 
 
 class SynthesisGraph(nn.Module):
     """latents (1, C, H/16, W/16), level (1,), realism (1,) -> uint8 pixel blocks of the image, perhaps reduced.
 
-    ``reduction`` 1 gives (1, H/4, W/4, 48), blocks of 4 x 4 pixels; 4 and 8 stop at coarser features and give blocks of
-    2 x 2 pixels, (1, H/8, W/8, 12) and (1, H/16, W/16, 12). A block's values leave in the order row, column, colour,
-    which the caller can put in place cheaply.
+    ``reduction`` 1 gives (1, 48, H/4, W/4), blocks of 4 x 4 pixels; 4 and 8 stop at coarser features and give blocks of
+    2 x 2 pixels, (1, 12, H/8, W/8) and (1, 12, H/16, W/16), as ``F.pixel_unshuffle`` orders them.
     """
 
     def __init__(self, model: PicoModel, reduction: int) -> None:
         super().__init__()
         self.decoder, self.levels, self.reduction = fold(model.decoder), model.config.levels, reduction
         self.head = self.decoder.head if reduction == 1 else self.decoder.preview_heads[PREVIEWS.index(reduction)]
-        order = torch.arange(len(self.head.weight)).view(3, -1).t().flatten()  # from colour, row, column
         # Pixels as 0 ... 255 and rounding by truncation: 255 (x + 0.5) + 0.5, in the weights.
-        self.head.weight = nn.Parameter(self.head.weight[order] * 255.0)
-        self.head.bias = nn.Parameter((self.head.bias[order] + 0.5) * 255.0 + 0.5)
+        self.head.weight = nn.Parameter(self.head.weight * 255.0)
+        self.head.bias = nn.Parameter((self.head.bias + 0.5) * 255.0 + 0.5)
 
     def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
         weights = level_weights(level, self.levels)
@@ -78,4 +77,4 @@ class SynthesisGraph(nn.Module):
             values = self.head(
                 self.decoder.last_features(features, weights, realism) if self.reduction == 1 else features
             )
-        return values.clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1)
+        return values.clamp(0.0, 255.0).to(torch.uint8)

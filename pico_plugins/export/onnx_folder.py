@@ -43,13 +43,14 @@ def write_static(folder: Path, into: Path) -> None:
     """The three networks for windows of 512 x 512 pixels only, with no shape left to compute."""
     config, level = model_config(folder), torch.tensor([3.5])
     grid, fine = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 4
+    phases = (1, 4 * config.latents, SIDE // 32, SIDE // 32)
     z = torch.zeros(1, config.hyperlatents, SIDE // 64, SIDE // 64)
     for name, module, arguments in (
         ("encoder", load_analysis(folder), (torch.zeros(1, 48, fine, fine, dtype=torch.uint8), level)),
         (
             "context",
             load_context(folder),
-            (z, torch.zeros(grid), torch.ones(grid, dtype=torch.bool), level, torch.tensor([True])),
+            (z, torch.zeros(phases), torch.ones(phases, dtype=torch.bool), level, torch.tensor([True])),
         ),
         ("decoder", load_synthesis(folder), (torch.zeros(grid), level, torch.zeros(1))),
     ):

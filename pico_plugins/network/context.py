@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..phases import ORDER
 from .config import ModelConfig
 from .conv_scale import ConvScale
 from .haar import HaarUp
@@ -22,22 +23,16 @@ from .level import ResolutionScale
 from .transforms import LATENT_GAIN
 
 PHASES = 4
-PHASE_OFFSETS = (
-    (0, 0),
-    (1, 1),
-    (0, 1),
-    (1, 0),
-)  # (row, column) offsets; the diagonal first, so later phases lie between
 
 
 def split_phases(x: Tensor) -> list[Tensor]:
     """(B, C, H, W) -> the four phases (B, C, H/2, W/2), in coding order."""
-    return [x[:, :, r::2, c::2] for r, c in PHASE_OFFSETS]
+    return [x[:, :, r::2, c::2] for r, c in ORDER]
 
 
 def join_phases(phases: list[Tensor]) -> Tensor:
     """Inverse of :func:`split_phases`."""
-    by_offset = dict(zip(PHASE_OFFSETS, phases, strict=True))
+    by_offset = dict(zip(ORDER, phases, strict=True))
     rows = [torch.stack((by_offset[r, 0], by_offset[r, 1]), dim=-1).flatten(-2) for r in (0, 1)]
     return torch.stack(rows, dim=-2).flatten(-3, -2)
 
@@ -82,12 +77,12 @@ class ContextModel(nn.Module):
         x = F.leaky_relu(self.up(z / 4.0), 0.1)
         return x + F.leaky_relu(self.hidden(self.gather(x)), 0.1)
 
-    def forward(
+    def phases(
         self, z: Tensor, weights: Tensor, reconstruct: Callable[[int, Tensor, Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Run the four steps; ``reconstruct(phase, mu, q)`` gives a phase's latents as the decoder will have them.
 
-        Returns reconstructed latents, mu and q, each (B, latents, H/16, W/16).
+        Returns reconstructed latents, mu and q of each phase, each (B, latents, H/32, W/32).
         """
         prior = self.prior(z)
         log_width = (weights @ self.log_width).to(prior.dtype)[:, :, None, None]
@@ -98,4 +93,10 @@ class ContextModel(nn.Module):
             mus.append(mu)
             qs.append(q)
             seen.append(reconstruct(phase, mu, q))
-        return join_phases(seen), join_phases(mus), join_phases(qs)
+        return seen, mus, qs
+
+    def forward(
+        self, z: Tensor, weights: Tensor, reconstruct: Callable[[int, Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """:meth:`phases`, joined: latents, mu and q, each (B, latents, H/16, W/16)."""
+        return tuple(map(join_phases, self.phases(z, weights, reconstruct)))

@@ -65,7 +65,7 @@ def train(options: Options) -> Path:
     if options.start and not state:
         model = load_model(options.start)
     else:
-        model = PicoModel(options.config)
+        model = PicoModel(ModelConfig.from_json(state["config"]) if state else options.config)
         if not state:
             initialise(model, to_tensor(crops.batch(48)))
     model = model.to(memory_format=torch.channels_last)
@@ -87,6 +87,7 @@ def train(options: Options) -> Path:
             state_path,
             step=step,
             seconds=seconds,
+            config=config.to_json(),
             model=model.state_dict(),
             optimizer=optimizer.state_dict(),
             average=average.shadow,

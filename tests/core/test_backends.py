@@ -117,7 +117,7 @@ def test_golden_files_within_a_level_of_the_reference(name, file):
 def test_loaded_once_and_shared_between_threads(tiled_file, name):
     """Eight threads ask at once for what nobody has loaded yet, and each gets what one alone gets."""
     expected = pico_plugins.decode(tiled_file, backend=usable(name), threads=1)
-    backends._load.cache_clear()
+    backends._loaded.clear()
     folder = weights.model_folder(weights.DEFAULT)
     start = threading.Barrier(8)
 

@@ -22,6 +22,7 @@ from pico_plugins import weights
 from pico_plugins.backends.feeds import context_feed, scalar
 from pico_plugins.backends.onnxruntime import OnnxRuntimeNetworks
 from pico_plugins.cli import main
+from pico_plugins.phases import from_phases
 from pico_plugins.pixel_blocks import from_blocks, to_blocks
 from tests.golden.make import FOLDER as GOLDEN
 
@@ -73,8 +74,9 @@ def test_static_networks_compute_the_same(exported, photo):
     assert np.mean(static_z[0] != z) < 1e-3
     symbols = reference.quantize(z, y, coded, 3.0)
     static_symbols, _ = run("context", context_feed(z, y, coded, 3.0, encoding=True))
-    assert np.mean(static_symbols[0] != symbols) < 1e-3
-    _, latents = run("context", context_feed(z, symbols, coded, 3.0, encoding=False))
+    assert np.mean(from_phases(static_symbols[0], np.int32) != symbols) < 1e-3
+    _, phases = run("context", context_feed(z, symbols, coded, 3.0, encoding=False))
+    latents = from_phases(phases[0], np.float32)[None]
     (blocks,) = run("decoder", {"latents": latents, "level": scalar(3.0), "realism": scalar(0.0)})
     expected = reference.synthesise(reference.dequantize(z, symbols, coded, 3.0), 3.0, 0.0)
     assert np.abs(from_blocks(blocks[0]).astype(int) - expected).max() <= 1

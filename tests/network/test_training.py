@@ -31,8 +31,8 @@ def data(tmp_path_factory, photo):
     return folder
 
 
-def train(data, out, steps: int) -> list[dict]:
-    command = [sys.executable, "-m", "pico_plugins.training", str(data), "--out", str(out), "--preset", "tiny"]
+def train(data, out, steps: int, preset: str = "tiny") -> list[dict]:
+    command = [sys.executable, "-m", "pico_plugins.training", str(data), "--out", str(out), "--preset", preset]
     subprocess.run([*command, "--crop", "64", "--batch", "4", "--max-steps", str(steps)], check=True)
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
@@ -41,7 +41,7 @@ def test_train_then_resume_then_export(data, tmp_path):
     log = train(data, tmp_path, 100)
     assert [line["step"] for line in log] == [100]
     before = load_model(tmp_path / "ema.safetensors").state_dict()
-    log = train(data, tmp_path, 200)
+    log = train(data, tmp_path, 200, preset="cpu")  # a run keeps the configuration it began with
     assert [line["step"] for line in log] == [100, 200]
     assert log[1]["loss"] < log[0]["loss"]
     assert log[1]["skipped"] == 0
