@@ -147,7 +147,7 @@ def decode_region(
     """The pixels inside ``box`` = (left, top, right, bottom), decoding only the tiles it touches; None: everything.
 
     Returns uint8 (h, w), (h, w, 3) or (h, w, 4). ``scale``: 1, 1/2, 1/4 or 1/8; a smaller image, sides rounded up;
-    1/4 and 1/8 cost less than decoding all of it. The box is in pixels of the full image even then. ``realism``:
+    they cost less than decoding all of it. The box is in pixels of the full image even then. ``realism``:
     0 = faithful ... 1 = perceptual; default from the file. ``max_pixels`` limits the size of the whole image.
     ``damaged``: give a list to get an image even from a broken file; tiles that cannot be decoded are then gray and
     their numbers appended to the list.

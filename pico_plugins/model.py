@@ -9,7 +9,6 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from . import backends, weights
-from .averaging import box_average
 from .errors import DamagedError
 from .latent_coder import ScaleTables, TileDecoder, TileEncoder
 from .pipeline import thread_count
@@ -84,9 +83,7 @@ class Model:
         """Bytes -> uint8 (H, W, 3) of ``shape`` (H, W), multiples of 64; or 2, 4 or 8 times smaller."""
         z, indices, symbols = self.entropy.decode_symbols(data, shape, level)
         latents = self.networks.dequantize(z, symbols, indices > 0, level / LEVEL_STEPS)
-        by_network = reduction if reduction in weights.SYNTHESIS_FILES else 1  # half size is no cheaper to compute
-        pixels = self.networks.synthesise(latents, level / LEVEL_STEPS, realism, by_network)
-        return box_average(pixels, reduction // by_network)
+        return self.networks.synthesise(latents, level / LEVEL_STEPS, realism, reduction)
 
 
 _entropy_model = lru_cache(maxsize=4)(EntropyModel)

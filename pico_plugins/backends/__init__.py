@@ -34,7 +34,7 @@ class Networks(Protocol):
         """int32 symbols -> reconstructed latents q * symbol + mu, float32 (or what else the next method takes)."""
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 4 or 8 the image that much smaller."""
+        """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 2, 4 or 8 the image that much smaller."""
 
 
 class _Backend(NamedTuple):

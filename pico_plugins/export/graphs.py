@@ -56,25 +56,28 @@ class ContextGraph(nn.Module):
 class SynthesisGraph(nn.Module):
     """latents (1, C, H/16, W/16), level (1,), realism (1,) -> uint8 pixel blocks of the image, perhaps reduced.
 
-    ``reduction`` 1 gives (1, 48, H/4, W/4), blocks of 4 x 4 pixels; 4 and 8 stop at coarser features and give blocks of
-    2 x 2 pixels, (1, 12, H/8, W/8) and (1, 12, H/16, W/16), as ``F.pixel_unshuffle`` orders them.
+    ``reduction`` 1 gives (1, 48, H/4, W/4), blocks of 4 x 4 pixels, as ``F.pixel_unshuffle`` orders them. The others
+    give blocks of 2 x 2 pixels, 12 values: 2 from the same features, 4 and 8 from coarser ones, where they stop.
     """
 
     def __init__(self, model: PicoModel, reduction: int) -> None:
         super().__init__()
         self.decoder, self.levels, self.reduction = fold(model.decoder), model.config.levels, reduction
-        self.head = self.decoder.head if reduction == 1 else self.decoder.preview_heads[PREVIEWS.index(reduction)]
+        self.full = reduction not in PREVIEWS
+        self.head = self.decoder.head if self.full else self.decoder.preview_heads[PREVIEWS.index(reduction)]
+        weight, bias = self.head.weight, self.head.bias
+        if reduction == 2:  # means of 2 x 2 pixels, taken of the weights that make them
+            weight = weight.view(3, 2, 2, 2, 2, *weight.shape[1:]).mean((2, 4)).flatten(0, 2)
+            bias = bias.view(3, 2, 2, 2, 2).mean((2, 4)).flatten()
         # Pixels as 0 ... 255 and rounding by truncation: 255 (x + 0.5) + 0.5, in the weights.
-        self.head.weight = nn.Parameter(self.head.weight * 255.0)
-        self.head.bias = nn.Parameter((self.head.bias + 0.5) * 255.0 + 0.5)
+        self.head.weight = nn.Parameter(weight * 255.0)
+        self.head.bias = nn.Parameter((bias + 0.5) * 255.0 + 0.5)
 
     def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
         weights = level_weights(level, self.levels)
         if self.reduction == max(PREVIEWS):
-            values = self.head(self.decoder.first_features(latents, weights, realism))
+            features = self.decoder.first_features(latents, weights, realism)
         else:
             _, features = self.decoder.features(latents, weights, realism)
-            values = self.head(
-                self.decoder.last_features(features, weights, realism) if self.reduction == 1 else features
-            )
+        values = self.head(self.decoder.last_features(features, weights, realism) if self.full else features)
         return values.clamp(0.0, 255.0).to(torch.uint8)

@@ -38,7 +38,7 @@ def load_context(folder: Path) -> ContextGraph:
 
 
 def load_synthesis(folder: Path, reduction: int = 1) -> SynthesisGraph:
-    """The network that shows an image ``reduction`` (1, 4, 8) times smaller, as a module, float32, on the CPU.
+    """The network that shows an image ``reduction`` (1, 2, 4, 8) times smaller, as a module, float32, on the CPU.
 
     Raises ``ValueError`` if the file's weights are not those of the manifest's configuration.
     """

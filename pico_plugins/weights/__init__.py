@@ -16,12 +16,12 @@ FOLDER = Path(__file__).parent
 DEFAULT = (FOLDER / "default").read_text().strip() if (FOLDER / "default").exists() else ""
 """The id of the model that new files are written with."""
 
-SYNTHESIS_FILES = {1: "synthesis.onnx", 4: "quarter.onnx", 8: "eighth.onnx"}
+SYNTHESIS_FILES = {1: "synthesis.onnx", 2: "half.onnx", 4: "quarter.onnx", 8: "eighth.onnx"}
 """The network that shows an image, and those that show it so many times smaller."""
 
 # What a decoder needs and therefore what defines the model: encoder and reduced images may improve under the same id.
 DECODER_FILES = ("entropy.safetensors", "context.onnx", SYNTHESIS_FILES[1])
-OTHER_FILES = ("analysis.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (4, 8)))
+OTHER_FILES = ("analysis.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (2, 4, 8)))
 
 
 def file_hash(path: Path) -> str:
