@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: about twice as fast as ONNX Runtime where the CPU multiplies bfloat16 (extra ``fast``)."""
+"""OpenVINO on the CPU, faster than ONNX Runtime where that multiplies bfloat16 (extra ``fast``)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from ..phases import from_phases
 from ..pipeline import thread_count
-from ..pixel_blocks import from_blocks, to_blocks
-from ..weights import SYNTHESIS_FILES
-from .feeds import context_feed, scalar
+from .onnx_networks import OnnxNetworks
 
 
-class OpenVinoNetworks:
+class OpenVinoNetworks(OnnxNetworks):
     """See :class:`pico_plugins.backends.Networks`."""
 
     own_threads = True
@@ -57,22 +54,6 @@ class OpenVinoNetworks:
     def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         results = self._request(file).infer(feed, share_inputs=True)
         return [results[i] for i in range(len(results))]
-
-    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        y, z = self._run("analysis.onnx", {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
-        return y[0], z[0].astype(np.int32)
-
-    def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        symbols, _ = self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))
-        return from_phases(symbols[0], np.int32)
-
-    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        _, latents = self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))
-        return from_phases(latents[0], np.float32)
-
-    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}
-        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
 
 
 class OpenVinoBf16Networks(OpenVinoNetworks):

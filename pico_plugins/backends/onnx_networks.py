@@ -1,0 +1,34 @@
+"""What backends that run a model's ONNX files have in common: the arrays around each file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..phases import from_phases
+from ..pixel_blocks import from_blocks, to_blocks
+from ..weights import SYNTHESIS_FILES
+from .feeds import context_feed, scalar
+
+
+class OnnxNetworks:
+    """:class:`pico_plugins.backends.Networks` for whoever can run a file."""
+
+    def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of a file of the model's folder, in order."""
+        raise NotImplementedError
+
+    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        y, z = self._run("analysis.onnx", {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
+        return y[0], z[0].astype(np.int32)
+
+    def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        symbols, _ = self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))
+        return from_phases(symbols[0], np.int32)
+
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
+        _, latents = self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))
+        return from_phases(latents[0], np.float32)
+
+    def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}
+        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
