@@ -15,7 +15,7 @@ from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
 from .model import Model
-from .pipeline import Progress, ordered
+from .pipeline import Progress, ordered, tiles_at_once
 from .quality import check_realism
 from .reader import TileReader
 from .tiles import Tile, TileGrid
@@ -79,7 +79,7 @@ def _decoded_tiles(
 ) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
     """An iterator over the ``chosen`` tiles and their pixels, in order."""
     decode_one = TileDecoding(reader.header, realism, backend, reduction)
-    workers = decode_one.model.workers(threads)
+    workers = tiles_at_once(threads, decode_one.model.networks.own_threads)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
         for tile in chosen:

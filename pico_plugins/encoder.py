@@ -14,7 +14,7 @@ from .files import writing
 from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
-from .pipeline import Progress, ordered
+from .pipeline import Progress, ordered, tiles_at_once
 from .quality import check_realism, level_of_quality
 from .tiles import Tile
 
@@ -76,7 +76,7 @@ def encode_file(
         msg = f"tile must be from {MIN_TILE} to {MAX_TILE} pixels, not {tile!r}"
         raise ValueError(msg)
     model = Model(weights.DEFAULT, backend)
-    workers = model.workers(threads)
+    workers = tiles_at_once(threads, model.networks.own_threads)
     header = Header(
         width=width,
         height=height,

@@ -11,7 +11,6 @@ from safetensors.numpy import load_file
 from . import backends, weights
 from .errors import DamagedError
 from .latent_coder import ScaleTables, TileDecoder, TileEncoder
-from .pipeline import thread_count
 from .quality import LEVEL_STEPS
 from .scale_decoder import HYPERLATENT_LIMIT, ScaleDecoder
 
@@ -58,12 +57,6 @@ class Model:
         self.entropy = _entropy_model(folder)
         # Parallelism comes from tiles, one thread each: results then cannot depend on the number of threads.
         self.networks = backends.load(backend, folder, 1)
-
-    def workers(self, threads: int | None) -> int:
-        """How many tiles to work on at once, given a user's ``threads``. Errors as :func:`thread_count`."""
-        count = thread_count(threads)
-        # While a backend's own threads run the networks of some tiles, ours code the symbols of others.
-        return 2 * count if threads is None and self.networks.own_threads else count
 
     def encode_tile(self, pixels: np.ndarray, level: int) -> bytes:
         """uint8 (H, W, 3), sides multiples of 64 -> bytes; ``level`` in 1/32."""
