@@ -52,3 +52,11 @@ patch = numpy.asarray(Image.open(PHOTO))[150:225, 200:290]
 print(p.encode(patch, 60) == data, p.decode(data).shape, "constriction" in sys.modules)
 """
     assert run(code) == "True (75, 90, 3) False\n"
+
+
+def test_the_exact_half_needs_numpy_and_safetensors_only():
+    """What other processors are proved with (tests/reliability/emulation.py) is imported without the rest."""
+    code = "import sys\n"
+    code += "for name in ('onnxruntime', 'threadpoolctl', 'PIL', 'constriction', 'click'): sys.modules[name] = None\n"
+    code += "from pico_plugins.model import EntropyModel"
+    subprocess.run([sys.executable, "-c", code], check=True)
