@@ -57,17 +57,14 @@ def _peak_mb() -> float:
 def _measure_here(path: Path, megapixels: float, quality: int, what: str) -> dict[str, float]:
     from .. import decode, encode_file
 
-    with Image.open(path) as image:
-        photo = np.asarray(image.convert("RGB"))
     target = Path("coded.pico")
     if what == "encode":
-        pixels = mosaic(photo, megapixels)
-        del photo
+        with Image.open(path) as image:
+            pixels = mosaic(np.asarray(image.convert("RGB")), megapixels)
         encode_file("warm.pico", pixels[:64, :64], quality)
         idle, start = _peak_mb(), time.perf_counter()
         encode_file(target, pixels, quality)
     else:
-        del photo
         decode("warm.pico")
         idle, start = _peak_mb(), time.perf_counter()
         decode(target)
