@@ -1,7 +1,7 @@
 """Weights into another configuration: ``python -m pico_plugins.training.transplant OLD DATA... --out NEW``.
 
-Blocks that the new configuration lacks are dropped, new ones begin as identities, and of a context model that becomes
-narrower each step keeps the channels that matter most. Training goes on from there.
+Blocks that the new configuration lacks are dropped, new ones begin as identities. Where a block's expansion E or the
+context model becomes narrower, the channels that matter most are kept. Training goes on from there.
 """
 
 from __future__ import annotations
@@ -19,59 +19,82 @@ from .checkpoint import load_model, save_weights
 from .data import Crops, load_images
 from .tensors import to_tensor
 
-_ROWS = {"mix.weight", "mix.bias", "mix.scale_out", "gather.weight", "gather.bias", "gather.scale_out"}
-_ROWS |= {"hidden.weight", "hidden.bias", "hidden.scale_out"}
-_COLUMNS = {"hidden.weight", "hidden.scale_in", "head.weight", "head.scale_in", "scale.table"}
+_STEP_ROWS = {"mix.weight", "mix.bias", "mix.scale_out", "gather.weight", "gather.bias", "gather.scale_out"}
+_STEP_ROWS |= {"hidden.weight", "hidden.bias", "hidden.scale_out"}
+_STEP_COLUMNS = {"hidden.weight", "hidden.scale_in", "head.weight", "head.scale_in", "scale.table"}
+_BLOCK_ROWS = {"gather.weight", "gather.bias", "gather.scale_out"}
+_BLOCK_COLUMNS = {"expand.weight", "expand.scale_in"}
 
 
 @torch.no_grad()
-def channel_importance(model: PicoModel, pixels: Tensor) -> list[Tensor]:
-    """For each context step, how much each of its channels (width,) moves mu and log q: its rms times its weights."""
+def channel_importance(model: PicoModel, pixels: Tensor) -> dict[nn.Module, Tensor]:
+    """For each context step and each block, how much each of its channels that may go moves what comes next.
+
+    That is the channel's rms times the weights it meets: in a step's head, in a block's second convolution.
+    """
     found: dict[nn.Module, Tensor] = {}
     hooks = []
-    for step in model.context.steps:
+    for owner in model.modules():
+        if isinstance(owner, (ContextStep, ConvScale311)):
 
-        def note(head: nn.Module, inputs: tuple[Tensor]) -> None:
-            found[head] = inputs[0].square().mean((0, 2, 3)).sqrt() * head.folded()[0].flatten(1).norm(dim=0)
+            def note(reader: nn.Module, inputs: tuple[Tensor], owner: nn.Module = owner) -> None:
+                rms = inputs[0].square().mean((0, 2, 3)).sqrt()
+                found[owner] = rms * reader.folded()[0].flatten(1).norm(dim=0)
 
-        hooks.append(step.head.register_forward_pre_hook(note))
+            reader = owner.head if isinstance(owner, ContextStep) else owner.expand
+            hooks.append(reader.register_forward_pre_hook(note))
     model(pixels, torch.linspace(1, 5, len(pixels)).mul(32).round() / 32, torch.zeros(len(pixels)))
     for hook in hooks:
         hook.remove()
-    return [found[step.head] for step in model.context.steps]
+    return found
 
 
-def _narrow(old: ContextStep, new: ContextStep, importance: Tensor) -> None:
-    width = len(new.mix.weight)
-    keep = importance.topk(width).indices.sort().values
+def _narrow(old: nn.Module, new: nn.Module, keep: Tensor, rows: set[str], columns: set[str]) -> None:
+    """Copy into ``new`` what is left of ``old`` when only the channels ``keep`` stay."""
     source = dict(old.named_parameters())
     for name, parameter in new.named_parameters():
         value = source[name]
-        value = value[keep] if name in _ROWS else value
-        parameter.copy_(value[:, keep] if name in _COLUMNS else value)
+        value = value[keep] if name in rows else value
+        parameter.copy_(value[:, keep] if name in columns else value)
+
+
+def _strongest(importance: Tensor, count: int) -> Tensor:
+    return importance.topk(count).indices.sort().values
+
+
+def _fits(old: ConvScale311, new: ConvScale311) -> bool:
+    """Whether ``new`` is ``old``, or is with fewer channels between its first convolution and the second."""
+    before, now = old.gather.weight, new.gather.weight
+    same = before.shape[1:] == now.shape[1:] and old.gather.groups == new.gather.groups
+    fewer = len(now) == len(before) or (len(now) < len(before) and new.gather.groups == 1)
+    return same and fewer and len(old.expand.bias) == len(new.expand.bias)
+
+
+def _fill_block(block: ConvScale311, old: ConvScale311 | None, importance: dict[nn.Module, Tensor]) -> None:
+    """``old``'s weights, perhaps of fewer channels, or those of an identity."""
+    if old is not None and _fits(old, block):
+        keep = _strongest(importance[old], len(block.gather.bias))
+        _narrow(old, block, keep, _BLOCK_ROWS, _BLOCK_COLUMNS)
+    else:
+        nn.init.zeros_(block.project.weight)
+        nn.init.ones_(block.project.scale_out)
 
 
 @torch.no_grad()
 def transplant(old: PicoModel, config: ModelConfig, pixels: Tensor) -> PicoModel:
     """``old``'s weights in a model of ``config``; ``pixels`` (B, 3, H, W) in [0, 1] tell which channels matter.
 
-    Raises ``ValueError`` if the two differ in more than blocks and the width of the context model.
+    Raises ``ValueError`` if the two differ in more than that.
     """
-    new = PicoModel(config)
+    new, importance = PicoModel(config), channel_importance(old, pixels)
+    before = dict(old.named_modules())
     source, taken = dict(old.named_parameters()), set()
     for name, module in new.named_modules():
         if isinstance(module, ConvScale311):
-            inside = {f"{name}.{inner}": parameter.shape for inner, parameter in module.named_parameters()}
-            taken |= inside.keys()
-            if all(key in source and source[key].shape == shape for key, shape in inside.items()):
-                module.load_state_dict(old.get_submodule(name).state_dict())
-            else:
-                nn.init.zeros_(module.project.weight)
-                nn.init.ones_(module.project.scale_out)
-    for before, after, importance in zip(
-        old.context.steps, new.context.steps, channel_importance(old, pixels), strict=True
-    ):
-        _narrow(before, after, importance)
+            _fill_block(module, before.get(name), importance)
+            taken |= {f"{name}.{inner}" for inner, _ in module.named_parameters()}
+    for step, now in zip(old.context.steps, new.context.steps, strict=True):
+        _narrow(step, now, _strongest(importance[step], len(now.mix.weight)), _STEP_ROWS, _STEP_COLUMNS)
     for name, parameter in new.named_parameters():
         if name in taken or name.startswith("context.steps."):
             continue

@@ -55,8 +55,23 @@ def test_a_narrower_context_keeps_the_channels_that_matter(model, pixels):
             step.head.weight[:, ::2] = 0  # those channels move nothing ...
             step.hidden.weight[1::2, ::2] = 0  # ... not even through the others
     importance = channel_importance(model, pixels)
-    assert all((values[::2] == 0).all() and (values[1::2] > 0).all() for values in importance)
+    steps = [importance[step] for step in model.context.steps]
+    assert all((values[::2] == 0).all() and (values[1::2] > 0).all() for values in steps)
     narrow = transplant(model, replace(TINY, context_channels=8), pixels).eval()
+    torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
+
+
+def test_a_thinner_dense_block_keeps_the_channels_that_matter(pixels):
+    torch.manual_seed(0)
+    thick = replace(TINY, decoder=tuple(replace(stage, depthwise=False, e=2) for stage in TINY.decoder))
+    model = PicoModel(thick).eval()
+    with torch.no_grad():
+        for stage in (model.decoder.quarter, model.decoder.eighth, model.decoder.sixteenth):
+            stage.blocks[0].expand.weight[:, 1::2] = 0
+            stage.blocks[0].project.scale_out.fill_(1)
+    thin = replace(TINY, decoder=tuple(replace(stage, depthwise=False, e=1) for stage in TINY.decoder))
+    narrow = transplant(model, thin, pixels).eval()
+    assert narrow.decoder.eighth.blocks[0].gather.weight.shape[0] == TINY.decoder[1].channels
     torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
 
 
