@@ -46,8 +46,8 @@ class ScaleTables:
 def group_by_index(indices: np.ndarray, tables: int) -> list[tuple[int, np.ndarray]]:
     """(index, flat positions in ascending order) for every index >= 1 that occurs in ``indices`` (uint8)."""
     flat = indices.ravel()
-    coded = np.flatnonzero(flat)
-    kinds = flat[coded]
+    coded = np.flatnonzero(flat != 0)  # four times as fast for bool as for bytes
+    kinds = flat.take(coded)
     # A stable sort of bytes is a radix sort: linear, and it keeps raster order inside a group.
     order = coded[np.argsort(kinds, kind="stable")]
     counts = np.bincount(kinds, minlength=tables)

@@ -46,13 +46,14 @@ def print_speed(path: Path, peers: list[Peer], quality: int, rounds: int, progre
 
 
 def _print_stages(pixels: np.ndarray, quality: int, rounds: int) -> None:
-    from ..evaluation.profile import profile_stages
+    from ..evaluation.profile import NETWORKS, profile_stages
 
     click.echo(f"where the time goes, on one thread, medians of {rounds} rounds:")
     for what, stages in profile_stages(pixels, quality, rounds).items():
         whole = stages.pop("all")
         parts = ", ".join(f"{name} {100 * seconds / whole:.1f}%" for name, seconds in stages.items())
-        click.echo(f"  {what} {whole:.3f} s: {parts}")
+        outside = 1 - sum(stages[network] for network in NETWORKS[what]) / whole
+        click.echo(f"  {what} {whole:.3f} s: {parts}; outside the networks {100 * outside:.1f}%")
 
 
 def print_scaling(path: Path, quality: int, plot: Path) -> None:

@@ -17,8 +17,8 @@ from ..pixel_blocks import from_blocks, to_blocks
 from ..scale_decoder import ScaleDecoder
 from ..tiles import Tile
 
-NETWORKS = "networks"
-
+NETWORKS = {"encode": ("encoder", "context model"), "decode": ("context model", "decoder")}
+_CALLERS = {"analyse": "encoder", "synthesise": "decoder"}  # whoever else runs a network wants the context model
 _STAGES = {
     "scale decoder": (ScaleDecoder.__call__,),
     "entropy coding": (TileEncoder.add, TileEncoder.finish, TileDecoder.__init__, TileDecoder.take, TileDecoder.finish),
@@ -27,15 +27,16 @@ _STAGES = {
 _BACKENDS = str(Path(backends.__file__).parent)
 
 
-def _stages(work: Callable[[], object]) -> dict[str, float]:
-    """Seconds of ``work`` by stage, and ``all``. What a backend's ``_run`` takes is the networks' time."""
+def _stages(work: Callable[[], object], networks: tuple[str, ...]) -> dict[str, float]:
+    """Seconds of ``work`` by stage, and ``all``. What a backend's ``_run`` takes is the time of one of ``networks``."""
     profiler = cProfile.Profile()
     profiler.runcall(work)
     stats = pstats.Stats(profiler)
-    found = {NETWORKS: 0.0}
-    for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():
+    found = dict.fromkeys(networks, 0.0)
+    for (file, _, name), (*_, callers) in stats.stats.items():
         if name == "_run" and file.startswith(_BACKENDS):
-            found[NETWORKS] += cumulative
+            for (_, _, caller), (*_, cumulative) in callers.items():
+                found[_CALLERS.get(caller, "context model")] += cumulative
     for stage, functions in _STAGES.items():
         codes = [function.__code__ for function in functions]
         keys = [(code.co_filename, code.co_firstlineno, code.co_name) for code in codes]
@@ -52,7 +53,7 @@ def profile_stages(pixels: np.ndarray, quality: int, rounds: int) -> dict[str, d
     found: dict[str, list[dict[str, float]]] = {what: [] for what in works}
     for turn in range(rounds + 1):
         for what, work in works.items():
-            stages = _stages(work)
+            stages = _stages(work, NETWORKS[what])
             if turn:
                 found[what].append(stages)
     return {

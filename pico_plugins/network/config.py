@@ -52,8 +52,8 @@ class ModelConfig:
 
 
 CPU = ModelConfig(
-    encoder=(Stage(32, 1, f=1), Stage(96, 1, depthwise=False, e=2, f=1), Stage(320, 0)),
-    decoder=(Stage(64, 0), Stage(128, 1, depthwise=False, e=2, f=1), Stage(320, 0)),
+    encoder=(Stage(32, 1, f=1), Stage(96, 1, depthwise=False, f=1), Stage(320, 0)),
+    decoder=(Stage(64, 0), Stage(128, 1, depthwise=False, f=1), Stage(320, 0)),
     context_channels=160,
 )
 """The model in training: small enough for a plain CPU. docs/search.md says how it was found."""
