@@ -139,9 +139,9 @@ class Decoder:
                 x = x.reshape(-1, 2, 2, h, w).transpose(0, 3, 1, 4, 2).reshape(-1, 2 * h, 2 * w)
         return x
 
-    def tile(self, data: bytes, height: int, width: int, level: int, realism: float) -> np.ndarray:
+    def tile(self, data: bytes, height: int, width: int, realism: float) -> np.ndarray:
         """One window, uint8 (height, width, 3)."""
-        ans, index = Ans(data), self.tensors["hyperlatents.index"]
+        level, ans, index = data[0], Ans(data[1:]), self.tensors["hyperlatents.index"]
         z = ans.take(np.broadcast_to(index[:, None, None], (len(index), height // 64, width // 64)), self.tables)
         indices = self.scale_indices(z, level)
         symbols = ans.take(indices, self.tables)
@@ -167,19 +167,22 @@ class Decoder:
     def decode(self, data: bytes) -> np.ndarray:
         """A file's pixels, uint8 (H, W), (H, W, 3) or (H, W, 4)."""
         chunks = read_chunks(data)
-        version, channels, flags, depth, level, realism, tile, margin, width, height, model = HEAD.unpack(
-            chunks[b"HEAD"]
-        )
+        version, channels, flags, depth, _, realism, tile, margin, width, height, model = HEAD.unpack(chunks[b"HEAD"])
+        has_alpha, realism = flags & 1, 0 if flags & 2 else realism / 255
         assert (version, depth) == (0, 8) and model.hex() == self.facts["model"], "another version, or another model"
-        out, at = np.zeros((height, width, 3 + flags), np.uint8), 0
-        entries = struct.iter_unpack("<III" if flags else "<II", chunks[b"INDX"])
+        out, at = np.zeros((height, width, 3 + has_alpha), np.uint8), 0
+        entries = struct.iter_unpack("<III" if has_alpha else "<II", chunks[b"INDX"])
         for top, bottom, first_row, last_row in axis(height, tile, margin):
             for left, right, first_column, last_column in axis(width, tile, margin):
                 colour, *alpha, _ = next(entries)
                 shape = (-(-(bottom - top) // 64) * 64, -(-(right - left) // 64) * 64)
-                window = self.tile(chunks[b"DATA"][at : at + colour], *shape, level, realism / 255)
+                coded = chunks[b"DATA"][at : at + colour]
                 rows, columns = slice(first_row, last_row), slice(first_column, last_column)
-                kept = window[first_row - top : last_row - top, first_column - left : last_column - left]
+                if coded[0] == 255:  # lossless
+                    kept = np.asarray(Image.open(BytesIO(coded[1:])).convert("RGB"))
+                else:
+                    window = self.tile(coded, *shape, realism)
+                    kept = window[first_row - top : last_row - top, first_column - left : last_column - left]
                 if channels == 1:
                     kept = ((kept.astype(int).sum(2, keepdims=True) + 1) // 3).astype(np.uint8)
                 out[rows, columns, :3] = kept
@@ -188,7 +191,7 @@ class Decoder:
                     green = np.asarray(Image.open(BytesIO(coded)).convert("RGB"))[:, :, 1] if coded else 255
                     out[rows, columns, 3] = green
                 at += colour + sum(alpha)
-        return out[:, :, 0] if channels == 1 and not flags else out
+        return out[:, :, 0] if channels == 1 and not has_alpha else out
 
 
 if __name__ == "__main__":

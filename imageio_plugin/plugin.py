@@ -101,6 +101,7 @@ class PicoPlugin(PluginV3):
         icc_profile: bytes | None = None,
         xmp: bytes | None = None,
         realism: float = 0.0,
+        fidelity: str = "normal",
         threads: int | None = None,
     ) -> bytes | None:
         """Write one image, uint8 (H, W), (H, W, 3) or (H, W, 4); a list or batch may hold only one.
@@ -120,6 +121,7 @@ class PicoPlugin(PluginV3):
             quality,
             metadata=Metadata(exif=exif, icc_profile=icc_profile, xmp=xmp),
             realism=realism,
+            fidelity=fidelity,
             threads=threads,
         )
         if self.request._uri_type == URI_BYTES:

@@ -1,53 +1,17 @@
-"""Lossless coding of one tile's alpha: WebP lossless, through Pillow.
-
-Why WebP: the codec's users have it already (every Pillow wheel contains libwebp), it is maintained and fuzzed by
-others, and it is smaller than deflate on the masks that alpha usually is. Wholly opaque tiles cost nothing.
-"""
+"""Lossless coding of one tile's alpha, as the green channel of a lossless image. Wholly opaque tiles cost nothing."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
-from PIL.WebPImagePlugin import WebPImageFile
 
-from .errors import DamagedError, LimitError
+from .lossless import decode_lossless, encode_lossless
 
 
 def encode_alpha(alpha: np.ndarray) -> bytes:
     """uint8 (H, W) -> bytes; opaque everywhere -> no bytes."""
-    if alpha.min() == 255:
-        return b""
-    out = io.BytesIO()
-    Image.fromarray(alpha).convert("RGB").save(out, "WEBP", lossless=True, quality=60, method=4)
-    return out.getvalue()
-
-
-def _lossless_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in the header of a simple lossless WebP file, or None if it is anything else.
-
-    RIFF container: "RIFF", size, "WEBP", "VP8L", size, then a signature byte and 14 + 14 bits of size less 1.
-    """
-    if len(data) < 25 or data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8L" or data[20] != 0x2F:
-        return None
-    bits = int.from_bytes(data[21:25], "little")
-    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return b"" if alpha.min() == 255 else encode_lossless(np.repeat(alpha[:, :, None], 3, axis=2))
 
 
 def decode_alpha(data: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Inverse of :func:`encode_alpha`. Raises :class:`DamagedError` unless the bytes hold exactly ``shape`` pixels,
-    :class:`LimitError` if Pillow is set to refuse even that many."""
-    if not data:
-        return np.full(shape, 255, np.uint8)
-    if _lossless_size(data) != (shape[1], shape[0]):
-        msg = f"damaged tile: alpha is no lossless WebP of {shape[1]} x {shape[0]} pixels"
-        raise DamagedError(msg)
-    try:
-        with WebPImageFile(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))[:, :, 1]
-    except Image.DecompressionBombError as error:  # the process allows less than one tile
-        raise LimitError(str(error)) from error
-    except (OSError, SyntaxError) as error:
-        msg = f"damaged tile: alpha cannot be read ({error})"
-        raise DamagedError(msg) from error
+    """Inverse of :func:`encode_alpha`. Errors as :func:`pico_plugins.lossless.decode_lossless`."""
+    return decode_lossless(data, shape)[:, :, 1] if data else np.full(shape, 255, np.uint8)

@@ -15,7 +15,8 @@ from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, tiles_at_once
-from .quality import check_realism, level_of_quality
+from .quality import check_fidelity, check_realism, level_of_quality
+from .tile_coder import encode_tile
 from .tiles import Tile
 
 TILE = 504
@@ -53,6 +54,7 @@ def encode_file(
     *,
     metadata: Metadata | None = None,
     realism: float = 0.0,
+    fidelity: str = "normal",
     tile: int | None = None,
     threads: int | None = None,
     backend: str | None = None,
@@ -62,14 +64,17 @@ def encode_file(
 
     ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. It is read window by window, so a
     memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of
-    later decoding. ``tile``: side of a tile in pixels (default 504; images up to 1024 x 1024 are one tile).
-    ``threads``: tiles coded at once (default: one for each CPU). A path is replaced atomically, at the end.
+    later decoding. ``fidelity``: "strict" codes tiles better, some without loss, until no 8 x 8 pixels are further from
+    the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect. ``tile``: side of a tile in
+    pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default: one for each
+    CPU). A path is replaced atomically, at the end.
 
     Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails.
     """
     height, width, channels = _check_pixels(pixels)
     level = level_of_quality(quality)
     check_realism(realism)
+    strict = check_fidelity(fidelity)
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
     if not MIN_TILE <= tile <= MAX_TILE:
@@ -87,6 +92,7 @@ def encode_file(
         tile=tile,
         margin=MARGIN,
         model=bytes.fromhex(weights.DEFAULT),
+        strict=strict,
         metadata=metadata or Metadata(),
     )
     check_pixels(header, width * height)  # what is written can be read
@@ -96,7 +102,7 @@ def encode_file(
         alpha = b""
         if header.alpha:
             alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
-        return model.encode_tile(tile.gather(rgb), level), alpha
+        return encode_tile(model, tile, tile.gather(rgb), level, strict), alpha
 
     grid = header.grid
     coded = []
@@ -113,6 +119,7 @@ class EncodeOptions(TypedDict, total=False):
 
     metadata: Metadata | None
     realism: float
+    fidelity: str
     tile: int | None
     threads: int | None
     backend: str | None

@@ -34,7 +34,7 @@ MIN_TILE, MAX_TILE = 32, 1024
 """Bounds of the work that one tile may cause; the margin is at most a quarter of the tile."""
 
 _HEAD = struct.Struct("<BBBBBBHBII8s")
-_ALPHA = 1
+_ALPHA, _STRICT = 1, 2
 _KNOWN = frozenset([*METADATA_CHUNKS, b"text", b"HEAD"])
 
 
@@ -52,6 +52,7 @@ class Header:
     margin: int
     model: bytes
     bit_depth: int = 8
+    strict: bool = False
     version: int = VERSION
     metadata: Metadata = field(default_factory=Metadata)
 
@@ -67,6 +68,11 @@ class Header:
         """The name that Pillow and imageio have for such pixels: L, RGB or RGBA."""
         return "RGBA" if self.alpha else "L" if self.channels == 1 else "RGB"
 
+    @property
+    def fidelity(self) -> str:
+        """ "strict" if no part of the picture is further from the original than a bound, else "normal"."""
+        return "strict" if self.strict else "normal"
+
     def info(self) -> dict[str, object]:
         """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
         found: dict[str, object] = {}
@@ -81,6 +87,7 @@ class Header:
             "quality": round(quality_of_level(self.level)),
             "level": self.level / LEVEL_STEPS,
             "realism": self.realism,
+            "fidelity": self.fidelity,
             "tile": self.tile,
         }
         return found
@@ -95,7 +102,7 @@ class Header:
         return _HEAD.pack(
             self.version,
             self.channels,
-            _ALPHA if self.alpha else 0,
+            _ALPHA * self.alpha | _STRICT * self.strict,
             self.bit_depth,
             self.level,
             round(self.realism * 255),
@@ -116,7 +123,7 @@ class Header:
             msg = f"PICO header has {len(payload)} bytes instead of {_HEAD.size}"
             raise NotPicoError(msg)
         version, channels, flags, depth, level, realism, tile, margin, width, height, model = _HEAD.unpack(payload)
-        if depth != 8 or flags & ~_ALPHA:
+        if depth != 8 or flags & ~(_ALPHA | _STRICT):
             msg = f"PICO file needs a newer reader: bit depth {depth}, flags {flags:#x}"
             raise UnsupportedError(msg)
         for name, value, good in (
@@ -131,7 +138,18 @@ class Header:
                 msg = f"PICO header: {name} {value} is out of range"
                 raise NotPicoError(msg)
         return cls(
-            width, height, channels, bool(flags & _ALPHA), level, realism / 255, tile, margin, model, depth, version
+            width,
+            height,
+            channels,
+            bool(flags & _ALPHA),
+            level,
+            realism / 255,
+            tile,
+            margin,
+            model,
+            depth,
+            bool(flags & _STRICT),
+            version,
         )
 
 

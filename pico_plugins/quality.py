@@ -1,4 +1,4 @@
-"""``quality`` 1 ... 100, as users know it, to the codec's level in 1/32; checks of both user options."""
+"""``quality`` 1 ... 100, as users know it, to the codec's level in 1/32; checks of what users ask for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def check_realism(realism: float) -> float:
         msg = f"realism must be from 0 to 1, not {realism!r}"
         raise ValueError(msg)
     return realism
+
+
+FIDELITIES = ("normal", "strict")
+
+
+def check_fidelity(fidelity: object) -> bool:
+    """Whether ``fidelity`` is "strict". Raises ``ValueError`` for what is neither that nor "normal"."""
+    if fidelity not in FIDELITIES:
+        msg = f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
+        raise ValueError(msg)
+    return fidelity == "strict"
 
 
 def level_of_quality(quality: float) -> int:

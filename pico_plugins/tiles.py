@@ -40,6 +40,11 @@ class Tile:
         width = self.window_columns[1] - self.window_columns[0]
         return _rounded_up(height), _rounded_up(width)
 
+    @property
+    def kept_shape(self) -> tuple[int, int]:
+        """Height and width of the kept part."""
+        return self.rows[1] - self.rows[0], self.columns[1] - self.columns[0]
+
     def reduced(self, by: int) -> Tile:
         """The tile in the image ``by`` times smaller. Its window must begin at a multiple of ``by``."""
 

@@ -33,6 +33,7 @@ def save(
     icc_profile: bytes | bool | None = True,
     text: dict[str, str] | None = None,
     realism: float = 0.0,
+    fidelity: str = "normal",
     threads: int | None = None,
     progress: Progress | None = None,
     **_ignored: object,
@@ -41,8 +42,9 @@ def save(
 
     ``Image.save`` takes the same options. ``exif`` and ``xmp`` are written when given, as in Pillow's own formats; so
     is ``text`` (keyword -> text). The image's ICC profile is kept unless ``icc_profile`` is None or another one, or the
-    colours had to be converted. Unknown options are ignored, as
-    everywhere in Pillow. Raises ``ValueError`` for options out of range, ``OSError`` for a mode that cannot be written.
+    colours had to be converted. The others are those of :func:`pico_plugins.encode_file`. Unknown options are ignored,
+    as everywhere in Pillow. Raises ``ValueError`` for options out of range, ``OSError`` for a mode that cannot be
+    written.
     """
     import numpy as np
 
@@ -64,6 +66,7 @@ def save(
         OPTIONS.quality if quality is None else quality,
         metadata=metadata,
         realism=realism,
+        fidelity=fidelity,
         threads=OPTIONS.threads if threads is None else threads,
         backend=OPTIONS.backend,
         progress=progress,

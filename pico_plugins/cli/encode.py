@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..pipeline import Progress
+from ..quality import FIDELITIES
 from .batch import run_batch
 
 
@@ -16,11 +17,20 @@ from .batch import run_batch
 @click.option(
     "-q", "--quality", type=click.FloatRange(1, 100), default=75, show_default=True, help="1 smallest ... 100 best."
 )
+@click.option(
+    "--fidelity", type=click.Choice(FIDELITIES), default="normal", show_default=True, help="strict: bounded error."
+)
 @click.option("--strip", is_flag=True, help="Leave out EXIF and XMP (the ICC profile stays: colours need it).")
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
-    images: tuple[Path, ...], output: str | None, quality: float, strip: bool, threads: int | None, force: bool
+    images: tuple[Path, ...],
+    output: str | None,
+    quality: float,
+    fidelity: str,
+    strip: bool,
+    threads: int | None,
+    force: bool,
 ) -> None:
     """Write IMAGES (anything that Pillow opens) as .pico files."""
     from PIL import Image
@@ -30,7 +40,8 @@ def command(
     def work(source: Path, target: Path, progress: Progress) -> str:
         with Image.open(source) as image:
             kept = {} if strip else {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}
-            pillow_plugin.save(image, target, quality=quality, threads=threads, progress=progress, **kept)
+            options = dict(quality=quality, fidelity=fidelity, threads=threads, progress=progress)
+            pillow_plugin.save(image, target, **options, **kept)
             pixels = image.width * image.height
         size = target.stat().st_size
         return f"{target}: {size:,} bytes, {8 * size / pixels:.3f} bits per pixel (was {source.stat().st_size:,} bytes)"

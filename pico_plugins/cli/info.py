@@ -27,6 +27,7 @@ def describe(path: Path) -> dict[str, object]:
         "bits_per_pixel": round(8 * size / (header.width * header.height), 4),
         "quality": round(quality_of_level(header.level)),
         "realism": round(header.realism, 3),
+        "fidelity": header.fidelity,
         "tile": header.tile,
         "tiles": len(header.grid),
         "model": header.model.hex(),

@@ -68,7 +68,8 @@ def test_overhead_of_a_small_image_is_under_100_bytes(photo):
     header = pico_plugins.read_header(data)
     payload = split(data)[-1][1]
     model = Model(weights.DEFAULT)
-    z, indices, symbols = model.entropy.decode_symbols(payload, (64, 64), header.level)
+    assert payload[0] == header.level
+    z, indices, symbols = model.entropy.decode_symbols(payload[1:], (64, 64), header.level)
 
     tensors = load_file(weights.model_folder(weights.DEFAULT) / "entropy.safetensors")
     radii = tensors["tables.radii"]
@@ -109,7 +110,7 @@ def _with_head(data: bytes, **changes: int) -> bytes:
     [
         ({"version": 1}, UnsupportedError),
         ({"depth": 10}, UnsupportedError),
-        ({"flags": 2}, UnsupportedError),
+        ({"flags": 4}, UnsupportedError),
         ({"channels": 2}, NotPicoError),
         ({"level": 225}, NotPicoError),
         ({"tile": 31}, NotPicoError),

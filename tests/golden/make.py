@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import pico_plugins
 from tests.conftest import PHOTO
 from tests.golden.symbols import FOLDER, symbols_hash
+
+
+def with_text(photo: np.ndarray) -> np.ndarray:
+    """``photo`` with black text on white over its left part, that no lossy tile keeps well."""
+    page = Image.fromarray(photo)
+    page.paste((255, 255, 255), (0, 0, page.width // 2, page.height))
+    ImageDraw.Draw(page).multiline_text((2, 0), "pico 0123\nplugins\nstrict gq", fill=(0, 0, 0))
+    return np.asarray(page)
 
 
 def images() -> dict[str, tuple[np.ndarray, dict]]:
@@ -24,6 +32,7 @@ def images() -> dict[str, tuple[np.ndarray, dict]]:
         "rgb-q95": (photo[200:264, 250:330], {"quality": 95}),
         "rgba-tiles": (np.dstack([photo[90:200, 300:450], alpha]), {"quality": 60, "tile": 64, "metadata": metadata}),
         "gray": (ramp, {"quality": 75}),
+        "strict": (with_text(photo[:90, 300:450]), {"quality": 40, "tile": 64, "fidelity": "strict"}),
         "one-pixel": (photo[:1, :1], {"quality": 75}),
     }
 

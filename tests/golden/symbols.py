@@ -11,19 +11,28 @@ import numpy as np
 from pico_plugins import weights
 from pico_plugins.files import reading
 from pico_plugins.model import EntropyModel
-from pico_plugins.reader import TileReader
+from pico_plugins.reader import TileReader, read_header
+from pico_plugins.tile_coder import LOSSLESS, split_tile
+from pico_plugins.tiles import Tile
 
 FOLDER = Path(__file__).parent
 
 
-def symbols(data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Hyperlatents, scale indices and symbols of every tile."""
+def coded_tiles(data: bytes) -> Iterator[tuple[Tile, bytes, int]]:
+    """Every tile that holds symbols, its bytes and its level."""
     with reading(data) as file:
-        tiles = TileReader(file)
-        model = EntropyModel(weights.model_folder(tiles.header.model.hex()))
-        for tile in tiles.header.grid:
-            colour, _ = tiles.tile_bytes(tile.number)
-            yield model.decode_symbols(colour, tile.coded_shape, tiles.header.level)
+        reader = TileReader(file)
+        for tile in reader.header.grid:
+            level, colour = split_tile(reader.tile_bytes(tile.number)[0])
+            if level != LOSSLESS:
+                yield tile, colour, level
+
+
+def symbols(data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Hyperlatents, scale indices and symbols of every such tile."""
+    model = EntropyModel(weights.model_folder(read_header(data).model.hex()))
+    for tile, colour, level in coded_tiles(data):
+        yield model.decode_symbols(colour, tile.coded_shape, level)
 
 
 def symbols_hash(data: bytes) -> str:

@@ -22,12 +22,15 @@ import pico_plugins
 from pico_plugins import weights
 from pico_plugins.header import Header
 from pico_plugins.latent_coder import TileEncoder
+from pico_plugins.lossless import encode_lossless
 from pico_plugins.model import EntropyModel
 from tests.reliability.mutation import Chunks, join, join_tiles
 
 MARGIN = 512 << 20
 MEGABYTE = 1 << 20
 BACKEND = "onnxruntime"
+EMPTY = b"\0\0"
+"""A tile at the lowest level all of whose symbols are 0."""
 
 
 def _header(width: int, height: int, tile: int = 1024, margin: int = 0, alpha: bool = False) -> Header:
@@ -56,7 +59,7 @@ def at_the_limit() -> bytes:
 
 def large_image() -> bytes:
     """As large as allowed, 2^29 pixels, in five kilobytes, and whole: there is not enough memory here to show it."""
-    return _with_tiles(_header(1 << 15, 1 << 14), (b"\0", b""))
+    return _with_tiles(_header(1 << 15, 1 << 14), (EMPTY, b""))
 
 
 def many_tiles() -> bytes:
@@ -66,7 +69,7 @@ def many_tiles() -> bytes:
 
 def thin() -> bytes:
     """One column of 2^22 pixels in the smallest tiles: each is 64 x 64 pixels of work for 32 of image."""
-    return _with_tiles(_header(1, 1 << 22, tile=32), (b"\0", b""))
+    return _with_tiles(_header(1, 1 << 22, tile=32), (EMPTY, b""))
 
 
 def promised_index() -> bytes:
@@ -92,7 +95,7 @@ def many_texts() -> bytes:
 
 def long_number() -> bytes:
     """A tile that announces 4 GB of escapes."""
-    return _with_tiles(_header(64, 64), (b"\xff\xff\xff\xff\x0f", b""))
+    return _with_tiles(_header(64, 64), (b"\0\xff\xff\xff\xff\x0f", b""))
 
 
 def all_escapes() -> bytes:
@@ -104,24 +107,40 @@ def all_escapes() -> bytes:
     encoder = TileEncoder(model.tables)
     encoder.add(z, hyper)
     encoder.add(np.where(indices > 0, -(1 << 31), 0).astype(np.int32), indices)
-    return _with_tiles(_header(1024, 1024), (encoder.finish(), b""))
+    return _with_tiles(_header(1024, 1024), (b"\0" + encoder.finish(), b""))
 
 
-def one_byte_tiles() -> bytes:
-    """16 megapixels in 16 tiles of one byte each, all whole: a picture, for as much work as any of that size."""
-    return _with_tiles(_header(4096, 4096), (b"\0", b""))
+def two_byte_tiles() -> bytes:
+    """16 megapixels in 16 tiles of two bytes each, all whole: a picture, for as much work as any of that size."""
+    return _with_tiles(_header(4096, 4096), (EMPTY, b""))
 
 
 def wide_margins() -> bytes:
     """4 megapixels in tiles whose windows overlap as much as allowed and are just over a multiple of 64."""
-    return _with_tiles(_header(2048, 2048, tile=44, margin=11), (b"\0", b""))
+    return _with_tiles(_header(2048, 2048, tile=44, margin=11), (EMPTY, b""))
+
+
+def _large_webp() -> bytes:
+    """A lossless WebP of 16383 x 16383 pixels, by its header."""
+    webp = b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8L" + struct.pack("<I", 18)
+    webp += b"\x2f" + struct.pack("<I", 16382 | 16382 << 14) + bytes(14)
+    return webp
 
 
 def large_alpha() -> bytes:
-    """A lossless WebP of 16383 x 16383 pixels for the alpha of a tile of 64 x 64."""
-    webp = b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8L" + struct.pack("<I", 18)
-    webp += b"\x2f" + struct.pack("<I", 16382 | 16382 << 14) + bytes(14)
-    return _with_tiles(_header(64, 64, alpha=True), (b"\0", webp))
+    """Such a one for the alpha of a tile of 64 x 64."""
+    return _with_tiles(_header(64, 64, alpha=True), (EMPTY, _large_webp()))
+
+
+def large_lossless() -> bytes:
+    """And for the colour of one."""
+    return _with_tiles(_header(64, 64), (b"\xff" + _large_webp(), b""))
+
+
+def lossless_tiles() -> bytes:
+    """16 megapixels of one colour in the largest tiles, without loss: some tens of bytes each."""
+    white = encode_lossless(np.full((1024, 1024, 3), 255, np.uint8))
+    return _with_tiles(_header(4096, 4096, margin=0), (b"\xff" + white, b""))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,9 +169,11 @@ BOUNDS = {
         Bound(many_texts, "LimitError"),
         Bound(long_number, "DamagedError"),
         Bound(all_escapes, "image", seconds=20, megabytes=400),
-        Bound(one_byte_tiles, "image", seconds=60, megabytes=400),
+        Bound(two_byte_tiles, "image", seconds=60, megabytes=400),
         Bound(wide_margins, "image", seconds=60, megabytes=100),
         Bound(large_alpha, "DamagedError"),
+        Bound(large_lossless, "DamagedError"),
+        Bound(lossless_tiles, "image", seconds=5, megabytes=100),
     )
 }
 
@@ -161,7 +182,7 @@ def open_here(name: str) -> dict[str, object]:
     """Make the file, limit this process, open it."""
     data = BOUNDS[name].make()
     file = BytesIO()
-    pico_plugins.encode_file(file, np.zeros((64, 64, 4), np.uint8))
+    pico_plugins.encode_file(file, np.arange(64 * 64 * 4, dtype=np.uint16).astype(np.uint8).reshape(64, 64, 4))
     pico_plugins.decode(file.getvalue(), threads=1, backend=BACKEND)
     del file
     with open("/proc/self/statm") as pages:

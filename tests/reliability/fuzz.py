@@ -22,6 +22,7 @@ from PIL import Image
 
 import pico_plugins
 from tests.conftest import PHOTO
+from tests.golden.make import with_text
 from tests.reliability import mutation
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -41,6 +42,7 @@ def seeds() -> dict[str, bytes]:
         "metadata": (photo[:9, :9], {"metadata": metadata}),
         "noise": (np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8), {"quality": 40}),
         "tiles": (photo[:120, :120], {"tile": 32, "quality": 1}),
+        "strict": (with_text(photo[:64, 100:180]), {"tile": 32, "quality": 20, "fidelity": "strict"}),
     }
     return {name: pico_plugins.encode(np.ascontiguousarray(a), **options) for name, (a, options) in images.items()}
 

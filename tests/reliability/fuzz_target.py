@@ -17,9 +17,9 @@ SECONDS = 5  # of processor time for one input
 os.environ["PICO_BACKEND"] = "onnxruntime"  # it starts fastest, and no choice of backend changes what is accepted
 
 with atheris.instrument_imports(include=["pico_plugins", "pillow_plugin"]):
-    import pico_plugins.alpha
     import pico_plugins.decoder
-    import pico_plugins.lazy_image  # noqa: F401
+    import pico_plugins.lazy_image
+    import pico_plugins.lossless  # noqa: F401
     import pillow_plugin  # noqa: F401
     from tests.reliability import mutation, oracle
 

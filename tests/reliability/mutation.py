@@ -154,13 +154,16 @@ def _tiles(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
 
 def _symbols(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
     """A tile that is coded as it should be, with numbers that no encoder would choose."""
-    _, _, _, _, level, _, tile, margin, width, height, model = HEAD.unpack(chunks[0][1])
+    _, _, _, _, _, _, tile, margin, width, height, model = HEAD.unpack(chunks[0][1])
     if not 1 <= tile <= 128 or margin > tile:
         raise ValueError
     grid, tiles, entropy = TileGrid(width, height, tile, margin), split_tiles(chunks), _entropy(model.hex())
     at = source.randrange(min(len(tiles), len(grid)))
     shape = grid[at].coded_shape
-    z, indices, symbols = entropy.decode_symbols(tiles[at][0], shape, level)
+    level = tiles[at][0][0]
+    if level > 224:
+        raise ValueError
+    z, indices, symbols = entropy.decode_symbols(tiles[at][0][1:], shape, level)
     which = source.randrange(3)
     if which == 0:  # all indices follow from these
         z = np.where(entropy.hyper_indices(*shape) > 0, source.choice((-127, -1, 0, 1, 127)), 0).astype(np.int32)
@@ -173,7 +176,7 @@ def _symbols(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
     encoder = TileEncoder(entropy.tables)
     encoder.add(z, entropy.hyper_indices(*shape))
     encoder.add(symbols, indices)
-    tiles[at] = encoder.finish(), tiles[at][1]
+    tiles[at] = bytes([level]) + encoder.finish(), tiles[at][1]
     return join_tiles(chunks, tiles)
 
 
@@ -185,7 +188,7 @@ def _entropy(model: str) -> EntropyModel:
 def split_tiles(chunks: Chunks) -> list[tuple[bytes, bytes]]:
     """(colour, alpha) of every tile."""
     found = dict(chunks)
-    fields = 3 if found[b"HEAD"][2:3] == b"\1" else 2
+    fields = 3 if found[b"HEAD"][2] & 1 else 2
     at, tiles = 0, []
     for entry in struct.iter_unpack(f"<{fields}I", found[b"INDX"]):
         colour, alpha = entry[0], entry[1] if fields == 3 else 0
@@ -198,7 +201,7 @@ def join_tiles(chunks: Chunks, tiles: list[tuple[bytes, bytes]]) -> bytes:
     """The file with ``tiles`` for its own, index and checksums made for them."""
     index, data = bytearray(), bytearray()
     for colour, alpha in tiles:
-        sizes = (len(colour), len(alpha)) if chunks[0][1][2:3] == b"\1" else (len(colour),)
+        sizes = (len(colour), len(alpha)) if chunks[0][1][2] & 1 else (len(colour),)
         alpha = alpha if len(sizes) == 2 else b""
         index += struct.pack(f"<{len(sizes)}I", *sizes) + struct.pack("<I", zlib.crc32(colour + alpha))
         data += colour + alpha

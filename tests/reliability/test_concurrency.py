@@ -53,7 +53,7 @@ def test_what_does_not_survive_a_fork_says_so():
     code = """
 import os, signal, numpy, pico_plugins
 from pico_plugins import backends
-data = pico_plugins.encode(numpy.zeros((9, 9, 3), "uint8"), backend="openvino")
+data = pico_plugins.encode(numpy.arange(243, dtype="uint8").reshape(9, 9, 3), backend="openvino")
 child = os.fork()
 if child:
     raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -75,7 +75,7 @@ def test_a_fork_amid_other_threads_work():
     """Whatever the other threads held when the process was forked, the child decodes."""
     code = """
 import faulthandler, os, sys, threading, numpy, pico_plugins
-data = pico_plugins.encode(numpy.zeros((9, 9, 3), "uint8"), backend="onnxruntime")
+data = pico_plugins.encode(numpy.arange(243, dtype="uint8").reshape(9, 9, 3), backend="onnxruntime")
 pico_plugins.decode(data, backend="onnxruntime")  # Python itself does not survive a fork amid another thread's imports
 done = threading.Event()
 def work():

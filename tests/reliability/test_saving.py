@@ -36,7 +36,7 @@ def test_a_full_disk_keeps_the_old_file(old):
     try:
         with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
             pico_plugins.encode_file(
-                old, np.zeros((9, 9, 3), np.uint8), metadata=pico_plugins.Metadata(xmp=bytes(5000))
+                old, np.arange(243, dtype=np.uint8).reshape(9, 9, 3), metadata=pico_plugins.Metadata(xmp=bytes(5000))
             )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
@@ -54,7 +54,7 @@ def test_a_full_file_system_keeps_the_old_file(tmp_path):
         path.write_bytes(b"old")
         with pytest.raises(OSError) as kept:
             pico_plugins.encode_file(
-                path, np.zeros((9, 9, 3), np.uint8), metadata=pico_plugins.Metadata(xmp=bytes(99_999))
+                path, np.arange(243, dtype=np.uint8).reshape(9, 9, 3), metadata=pico_plugins.Metadata(xmp=bytes(99_999))
             )
         assert kept.value.errno == errno.ENOSPC
         assert path.read_bytes() == b"old"
@@ -65,7 +65,7 @@ def test_a_full_file_system_keeps_the_old_file(tmp_path):
 
 SAVE = """
 import os, sys, numpy, pico_plugins
-pixels = numpy.zeros((9, 9, 3), "uint8")
+pixels = numpy.arange(243, dtype="uint8").reshape(9, 9, 3)
 pico_plugins.encode(pixels, threads=1)  # everything is loaded while Python's own files may still be read
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
