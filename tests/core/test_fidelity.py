@@ -108,3 +108,28 @@ def test_other_fidelities_are_refused(page, fidelity):
 def test_no_tile_begins_otherwise(data):
     with pytest.raises(DamagedError, match="neither of a level nor lossless"):
         split_tile(data)
+
+
+def test_pillow_imageio_and_the_command_line_take_it(page, tmp_path):
+    import imageio.v3 as iio
+    from click.testing import CliRunner
+
+    import imageio_plugin  # noqa: F401
+    import pillow_plugin
+    from pico_plugins.cli import main
+
+    image = Image.fromarray(page)
+    image.save(tmp_path / "pillow.pico", quality=40, fidelity="strict")
+    iio.imwrite(tmp_path / "imageio.pico", page, quality=40, fidelity="strict")
+    image.save(tmp_path / "page.png")
+    arguments = ["encode", str(tmp_path / "page.png"), "-q", "40", "--fidelity", "strict", "-o", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    expected = pico_plugins.encode(page, 40, fidelity="strict")
+    for path in (tmp_path / "pillow.pico", tmp_path / "imageio.pico", tmp_path / "out" / "page.pico"):
+        assert path.read_bytes() == expected
+    with Image.open(tmp_path / "pillow.pico") as opened:
+        assert opened.info["pico"]["fidelity"] == "strict"
+    with pytest.raises(ValueError, match="fidelity"):
+        pillow_plugin.save(image, tmp_path / "pillow.pico", fidelity="lax")
+    shown = CliRunner().invoke(main, ["info", str(tmp_path / "pillow.pico")]).output
+    assert "fidelity          strict" in shown
