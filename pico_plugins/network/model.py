@@ -18,7 +18,7 @@ from .transforms import Decoder, Encoder, round_hyperlatents
 
 @dataclass
 class Coded:
-    """What one forward pass gives: reconstruction (B, 3, H, W), and bits (B,) spent on y and z.
+    """What one forward pass gives: reconstruction (B, 3, H, W), bits (B,) spent on y and z, reconstructed latents.
 
     ``previews`` are the image reduced 8 and 4 times; no gradient goes from them to anything but their own heads.
     """
@@ -26,6 +26,7 @@ class Coded:
     pixels: Tensor
     y_bits: Tensor
     z_bits: Tensor
+    latents: Tensor
     previews: list[Tensor]
 
 
@@ -82,5 +83,6 @@ class PicoModel(nn.Module):
             F.pixel_shuffle(blocks, 4).float(),
             y_bits.sum((1, 2, 3)),
             z_bits.sum((1, 2, 3)),
+            y_hat,
             [F.pixel_shuffle(preview, 2).float() for preview in previews],
         )

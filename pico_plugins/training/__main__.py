@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from ..network import PRESETS
+from .checkpoint import load_model
+from .data import load_images
+from .loss import Faithful
+from .perceptual import WEIGHTS, Perceptual
 from .run import Options, train
+from .text_masks import TextMasks
+from .tiling import pair_width
 
 
 @click.command()
@@ -21,12 +27,35 @@ from .run import Options, train
 @click.option("--crop", default=256, show_default=True, help="Side of a crop in pixels, a multiple of 64.")
 @click.option("--rate", default=5e-4, show_default=True, help="Peak learning rate.")
 @click.option("--structure", default=0.0, show_default=True, help="Part of the distortion that is MS-SSIM, not MSE.")
+@click.option(
+    "--perceptual",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Phase 2, from --start. The folder holds the text masks of DATA (training.text_masks).",
+)
+@click.option("--without", multiple=True, type=click.Choice(sorted(WEIGHTS)), help="Terms of phase 2 to leave out.")
+@click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(data: tuple[Path, ...], preset: str, **options: object) -> None:
+def main(
+    data: tuple[Path, ...],
+    preset: str,
+    structure: float,
+    perceptual: Path | None,
+    without: tuple[str, ...],
+    adversary_from: int,
+    **options: object,
+) -> None:
     """Train on all images below the folders DATA. A run found in --out is resumed."""
-    click.echo(train(Options(data=list(data), config=PRESETS[preset], **options)))
+    crop = options["crop"]
+    if perceptual is None:
+        images, recipe = load_images(list(data), crop), Faithful(structure)
+    else:
+        if options["start"] is None:
+            raise click.UsageError("--perceptual goes on from the weights of --start")
+        images = load_images(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
+        recipe = Perceptual(load_model(options["start"]).config, structure, without, adversary_from)
+    click.echo(train(Options(images=images, recipe=recipe, config=PRESETS[preset], **options)))
 
 
 main()

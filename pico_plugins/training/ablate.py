@@ -11,7 +11,7 @@ from ..network import PicoModel
 from ..network.blocks import ConvScale311
 from .checkpoint import load_model
 from .data import Crops, load_images
-from .loss import rate_distortion
+from .loss import faithful_distortion, rate_distortion
 from .tensors import to_tensor
 
 _LEVELS = (2.0, 4.0)
@@ -25,7 +25,8 @@ def mean_loss(model: PicoModel, crops: list[torch.Tensor], structure: float) -> 
         for pixels in crops:
             levels = torch.full((len(pixels),), level)
             coded = model(pixels, levels, torch.zeros(len(pixels)))
-            losses.append(rate_distortion(coded, pixels, levels, model.config.levels, structure)[0].item())
+            distortion, _ = faithful_distortion(coded.pixels, pixels, structure)
+            losses.append(rate_distortion(coded, pixels, levels, model.config.levels, distortion)[0].item())
     return sum(losses) / len(losses)
 
 

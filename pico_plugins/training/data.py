@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-def load_images(folders: list[Path], smallest: int) -> list[np.ndarray]:
-    """All images below ``folders`` as uint8 (H, W, 3), those with a side shorter than ``smallest`` left out.
+def load_images(
+    folders: list[Path], smallest: int | tuple[int, int], mask_of: Callable[[Path], np.ndarray] | None = None
+) -> list[np.ndarray]:
+    """All images below ``folders`` as uint8 (H, W, 3), those of fewer than ``smallest`` rows or columns left out.
 
+    ``mask_of`` gives a mask for an image's path, uint8 of any size: it becomes a fourth channel.
     Raises ``ValueError`` when nothing usable is found.
     """
-    paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    height, width = smallest if isinstance(smallest, tuple) else (smallest, smallest)
+    paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
     def read(path: Path) -> np.ndarray | None:
         with Image.open(path) as image:
-            if min(image.size) < smallest:
+            if image.height < height or image.width < width:
                 return None
-            return np.asarray(image.convert("RGB"))
+            pixels = np.asarray(image.convert("RGB"))
+        if mask_of is None:
+            return pixels
+        mask = Image.fromarray(mask_of(path)).resize(pixels.shape[1::-1], Image.Resampling.NEAREST)
+        return np.dstack([pixels, np.asarray(mask)])
 
     with ThreadPoolExecutor(2) as pool:
         images = [image for image in pool.map(read, paths) if image is not None]
     if not images:
-        msg = f"no image of at least {smallest} x {smallest} pixels in {', '.join(map(str, folders))}"
+        msg = f"no image of at least {width} x {height} pixels in {', '.join(map(str, folders))}"
         raise ValueError(msg)
     return images
 
 
 class Crops:
-    """Random crops, uint8 (batch, crop, crop, 3): half of them from an image reduced by 1-2x, half of them mirrored.
+    """Random crops, uint8 (batch, height, width, channels): half from an image reduced by 1-2x, half mirrored.
 
     Images are drawn with probability proportional to the square root of their area. One crop in a hundred is a flat
     colour instead, black or white half of the time: photos hardly ever show what a scan or a chart is full of.
     """
 
-    def __init__(self, images: list[np.ndarray], crop: int, seed: int) -> None:
-        self.images, self.crop = images, crop
+    def __init__(self, images: list[np.ndarray], crop: int | tuple[int, int], seed: int) -> None:
+        """``images``: uint8 (H, W, channels), the first three are colours; ``crop``: side, or (height, width)."""
+        self.images, self.crop = images, crop if isinstance(crop, tuple) else (crop, crop)
         self.random = np.random.default_rng(seed)
         area = np.array([image.shape[0] * image.shape[1] for image in images], dtype=float)
         self.chance = np.sqrt(area) / np.sqrt(area).sum()
@@ -51,16 +61,22 @@ class Crops:
         """One crop."""
         if self.random.random() < 0.01:
             colour = self.random.integers(256, size=3) if self.random.random() < 0.5 else self.random.choice([0, 255])
-            return np.broadcast_to(np.asarray(colour, np.uint8), (self.crop, self.crop, 3))
+            flat = np.zeros((*self.crop, self.images[0].shape[2]), np.uint8)
+            flat[..., :3] = colour
+            return flat
         image = self.images[self.random.choice(len(self.images), p=self.chance)]
-        height, width = image.shape[:2]
         reduce = self.random.uniform(1.0, 2.0) if self.random.random() < 0.5 else 1.0
-        side = min(int(self.crop * reduce), height, width)
-        top = self.random.integers(height - side + 1)
-        left = self.random.integers(width - side + 1)
-        cut = image[top : top + side, left : left + side]
-        if side != self.crop:
-            cut = np.asarray(Image.fromarray(cut).resize((self.crop, self.crop), Image.Resampling.BICUBIC))
+        reduce = min(reduce, image.shape[0] / self.crop[0], image.shape[1] / self.crop[1])
+        height, width = (int(side * reduce) for side in self.crop)
+        top = self.random.integers(image.shape[0] - height + 1)
+        left = self.random.integers(image.shape[1] - width + 1)
+        cut = image[top : top + height, left : left + width]
+        if (height, width) != self.crop:
+            size, colours = self.crop[::-1], np.ascontiguousarray(cut[..., :3])
+            layers = [np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC))]
+            if cut.shape[2] > 3:
+                layers.append(np.asarray(Image.fromarray(cut[..., 3]).resize(size, Image.Resampling.BOX)))
+            cut = np.dstack(layers)
         return cut[:, ::-1] if self.random.random() < 0.5 else cut
 
     def batch(self, size: int) -> np.ndarray:

@@ -16,12 +16,10 @@ from ..network import PicoModel
 from ..quality import LEVEL_STEPS, quality_of_level
 from .checkpoint import load_model
 
-_SHOWN = ("psnr", "ms-ssim")
-
 
 @torch.no_grad()
 def estimated_curve(
-    model: PicoModel, images: list[Path], metrics: tuple[str, ...] = ("psnr",), side: int = 512
+    model: PicoModel, images: list[Path], metrics: tuple[str, ...] = ("psnr",), realism: float = 0.0, side: int = 512
 ) -> list[tuple[int, float, dict[str, float]]]:
     """(level, estimated bits per pixel, metrics) at levels 0 ... 7, averaged over the middle of each image."""
     model.eval()
@@ -35,7 +33,7 @@ def estimated_curve(
             crop = np.array(pixels[top : top + side, left : left + side])
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
-            coded = model(unit, torch.tensor([float(level)]), torch.zeros(1))
+            coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]))
             shown = (coded.pixels[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
             rates.append(float(coded.y_bits + coded.z_bits) / side**2)
             values.append([METRICS[metric](crop, shown) for metric in metrics])
@@ -66,8 +64,12 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--count", default=24, show_default=True, help="How many of the images, spread over the folder.")
+@click.option("--metrics", "-m", multiple=True, type=click.Choice(list(METRICS)), default=("psnr", "ms-ssim"))
+@click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True)
 @click.option("--real", is_flag=True, help="Compare the estimate with real files; for the shipped model's checkpoint.")
-def main(checkpoints: tuple[Path, ...], images: Path, count: int, real: bool) -> None:
+def main(
+    checkpoints: tuple[Path, ...], images: Path, count: int, metrics: tuple[str, ...], realism: float, real: bool
+) -> None:
     """Print rate and quality of CHECKPOINTS by level, and BD-rates (0.2-1.0 bpp) against the first of them."""
     paths = sorted(images.glob("*.png"))
     paths = paths[:: max(1, len(paths) // count)][:count]
@@ -81,13 +83,13 @@ def main(checkpoints: tuple[Path, ...], images: Path, count: int, real: bool) ->
         return
     first = None
     for checkpoint in checkpoints:
-        points = estimated_curve(load_model(checkpoint), paths, _SHOWN)
-        curves = {metric: [(bpp, values[metric]) for _, bpp, values in points] for metric in _SHOWN}
+        points = estimated_curve(load_model(checkpoint), paths, metrics, realism)
+        curves = {metric: [(bpp, values[metric]) for _, bpp, values in points] for metric in metrics}
         first = first or curves
         click.echo(f"{checkpoint}")
         for level, bpp, values in points:
             click.echo(f"    level {level}: {bpp:.3f} bpp  " + "  ".join(f"{m} {v:.2f}" for m, v in values.items()))
-        changes = [f"{metric} {bd_rate(first[metric], curves[metric], 0.2, 1.0):+.1f}%" for metric in _SHOWN]
+        changes = [f"{metric} {bd_rate(first[metric], curves[metric], 0.2, 1.0):+.1f}%" for metric in metrics]
         click.echo("    against the first: " + "  ".join(changes))
 
 

@@ -1,4 +1,4 @@
-"""Phase-1 loss: rate plus distortion, weighted by the quality level."""
+"""Rate plus distortion, weighted by the quality level; and phase 1, which trains for that alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..network import PicoModel
 from ..network.model import Coded
 from ..network.transforms import PREVIEWS
 from .structure import structural_similarity
@@ -25,25 +26,58 @@ def level_lambda(level: Tensor, levels: int) -> Tensor:
     return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (level / (levels - 1))
 
 
-def rate_distortion(
-    coded: Coded, pixels: Tensor, level: Tensor, levels: int, structure: float = 0.0
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss (scalar), and its parts (B,) by name, for pixels in [0, 1].
+def faithful_distortion(shown: Tensor, pixels: Tensor, structure: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """D (B,) of phase 1 and its parts, for pixels in [0, 1]:
 
-    Each crop's ``bpp + lambda D`` is divided by sqrt(lambda), so that all levels pull about equally;
-    D = (1 - structure) 255^2 MSE + structure 1300 (1 - MS-SSIM). The previews' squared errors, which only their own
-    heads learn from, are added.
+    D = (1 - structure) 255^2 MSE + structure 1300 (1 - MS-SSIM).
     """
-    parts = {
-        "bpp": (coded.y_bits + coded.z_bits) / (pixels.shape[2] * pixels.shape[3]),
-        "mse": (coded.pixels - pixels).square().mean((1, 2, 3)),
-    }
+    parts = {"mse": (shown - pixels).square().mean((1, 2, 3))}
     distortion = (1.0 - structure) * 255**2 * parts["mse"]
     if structure:
-        parts["structure"] = 1.0 - structural_similarity(coded.pixels, pixels)
+        parts["structure"] = 1.0 - structural_similarity(shown, pixels)
         distortion = distortion + structure * STRUCTURE_SCALE * parts["structure"]
+    return distortion, {name: part.detach() for name, part in parts.items()}
+
+
+def rate_distortion(
+    coded: Coded, pixels: Tensor, level: Tensor, levels: int, distortion: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss (scalar), and the rate (B,) by name, for pixels in [0, 1] and a ``distortion`` D (B,).
+
+    Each crop's ``bpp + lambda D`` is divided by sqrt(lambda), so that all levels pull about equally. The previews'
+    squared errors, which only their own heads learn from, are added.
+    """
+    rate = (coded.y_bits + coded.z_bits) / (pixels.shape[2] * pixels.shape[3])
     weight = level_lambda(level, levels)
-    loss = ((parts["bpp"] + weight * distortion) / torch.sqrt(weight)).mean()
+    loss = ((rate + weight * distortion) / torch.sqrt(weight)).mean()
     for reduction, preview in zip(PREVIEWS, coded.previews, strict=True):
         loss = loss + PREVIEW_WEIGHT * (preview - F.avg_pool2d(pixels, reduction)).square().mean()
-    return loss, {name: value.detach() for name, value in parts.items()}
+    return loss, {"bpp": rate.detach()}
+
+
+class Faithful:
+    """Phase 1: squared error and MS-SSIM, at realism 0. One window to a crop."""
+
+    windows = 1
+
+    def __init__(self, structure: float) -> None:
+        """``structure`` in [0, 1]: the part of the distortion that is MS-SSIM's."""
+        self.structure = structure
+
+    def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 3, H, W)."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            coded = model(crops, level, torch.zeros(len(crops)))
+        distortion, parts = faithful_distortion(coded.pixels, crops, self.structure)
+        loss, rate = rate_distortion(coded, crops, level, model.config.levels, distortion)
+        return loss, rate | parts
+
+    def learn(self) -> None:
+        """Nothing: it has no parameters of its own."""
+
+    def state_dict(self) -> dict:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Nothing to take up."""

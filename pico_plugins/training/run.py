@@ -9,30 +9,32 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..network import CPU, ModelConfig, PicoModel
 from ..quality import LEVEL_STEPS
 from .checkpoint import WeightAverage, load_model, load_state, save_state, save_weights
-from .data import Crops, load_images, stream
+from .data import Crops, stream
 from .klt import initialise
-from .loss import rate_distortion
+from .recipe import Recipe
 from .tensors import to_tensor
+from .tiling import pair_width
 
 
 @dataclass
 class Options:
     """One run. ``minutes`` is its whole length over all resumes: the learning rate decays to zero at its end."""
 
-    data: list[Path]
+    images: list[np.ndarray]  # uint8 (H, W, 3), or with a fourth channel where text is, for the perceptual phase
     out: Path
+    recipe: Recipe
     config: ModelConfig = CPU
     start: Path | None = None  # weights to start from instead of the KLT
     minutes: float = 60.0
     max_steps: int | None = None
     batch: int = 8
     crop: int = 256
-    structure: float = 0.0  # the part of the distortion that is MS-SSIM's
     rate: float = 5e-4
     decay_from: float = 0.5  # the part of the run after which the learning rate falls
     clip: float = 5.0
@@ -61,13 +63,16 @@ def train(options: Options) -> Path:
     step = state["step"] if state else 0
     seconds = state["seconds"] if state else 0.0
 
-    crops = Crops(load_images(options.data, options.crop), options.crop, options.seed + step)
+    recipe = options.recipe
+    columns = options.crop if recipe.windows == 1 else pair_width(options.crop)
+    crops = Crops(options.images, (options.crop, columns), options.seed + step)
+    count = options.batch // recipe.windows
     if options.start and not state:
         model = load_model(options.start)
     else:
         model = PicoModel(ModelConfig.from_json(state["config"]) if state else options.config)
         if not state:
-            initialise(model, to_tensor(crops.batch(48)))
+            initialise(model, to_tensor(crops.batch(48))[:, :3, :, : options.crop])
     model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True)
     average = WeightAverage(model)
@@ -75,11 +80,12 @@ def train(options: Options) -> Path:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.shadow = state["average"]
+        recipe.load_state_dict(state["recipe"])
 
     config, levels = model.config, model.config.levels
-    batches = stream(crops, options.batch)
+    batches = stream(crops, count)
     log = (options.out / "log.jsonl").open("a")
-    sums, count, skipped = Counter(), 0, 0
+    sums, summed, skipped = Counter(), 0, 0
     last, saved = time.monotonic(), time.monotonic()
 
     def save() -> None:
@@ -91,6 +97,7 @@ def train(options: Options) -> Path:
             model=model.state_dict(),
             optimizer=optimizer.state_dict(),
             average=average.shadow,
+            recipe=recipe.state_dict(),
         )
         facts = {"crops": str(step * options.batch), "minutes": f"{seconds / 60:.1f}"}
         save_weights(weights_path, average.shadow, config, **facts)
@@ -103,17 +110,15 @@ def train(options: Options) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-        pixels = to_tensor(next(batches))
-        level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (options.batch,)).float() / LEVEL_STEPS
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            coded = model(pixels, level, torch.zeros(options.batch))
-        loss, parts = rate_distortion(coded, pixels, level, levels, options.structure)
+        level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (count,)).float() / LEVEL_STEPS
+        loss, parts = recipe.loss(model, to_tensor(next(batches)), level)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
         if torch.isfinite(norm):
             optimizer.step()
             average.update(model, step)
+            recipe.learn()
         else:
             skipped += 1
         step += 1
@@ -122,12 +127,12 @@ def train(options: Options) -> Path:
         seconds += min(now - last, 30.0)  # a paused process does not use up the run's time
         last = now
         sums.update({name: value.mean().item() for name, value in {"loss": loss, **parts}.items()})
-        count += 1
+        summed += 1
         if step % 100 == 0:
             line = dict(step=step, minutes=round(seconds / 60, 2), lr=rate, norm=round(norm.item(), 3), skipped=skipped)
-            line |= {name: round(total / count, 6) for name, total in sums.items()}
+            line |= {name: round(total / summed, 6) for name, total in sums.items()}
             print(json.dumps(line), file=log, flush=True)
-            sums, count = Counter(), 0
+            sums, summed = Counter(), 0
         if now - saved > options.save_every:
             save()
             saved = time.monotonic()

@@ -17,7 +17,7 @@ from pico_plugins.network.level import level_weights
 from pico_plugins.training.checkpoint import load_model
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.klt import initialise, principal_components
-from pico_plugins.training.loss import level_lambda, rate_distortion
+from pico_plugins.training.loss import faithful_distortion, level_lambda, rate_distortion
 from pico_plugins.training.run import learning_rate
 from pico_plugins.training.structure import structural_similarity
 
@@ -117,9 +117,10 @@ def test_loss_weighs_levels():
 
     pixels = torch.zeros(2, 3, 64, 64)
     previews = [torch.zeros(2, 3, side, side) for side in (8, 16)]
-    coded = Coded(pixels + 0.1, torch.full((2,), 4096.0), torch.zeros(2), previews)
-    loss, parts = rate_distortion(coded, pixels, level, 8)
-    assert parts["bpp"].tolist() == [1, 1]
+    coded = Coded(pixels + 0.1, torch.full((2,), 4096.0), torch.zeros(2), torch.zeros(2, 4, 4, 4), previews)
+    distortion, parts = faithful_distortion(coded.pixels, pixels, 0.0)
+    loss, rate = rate_distortion(coded, pixels, level, 8, distortion)
+    assert rate["bpp"].tolist() == [1, 1]
     assert parts["mse"].tolist() == pytest.approx([0.01, 0.01])
     expected = np.mean([(1 + weight * 255**2 * 0.01) / weight**0.5 for weight in (low, high)])
     assert loss.item() == pytest.approx(expected, rel=1e-4)

@@ -99,7 +99,9 @@ def time_candidates(store: Store, minutes: float, group: int, rounds: int, backe
 def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, steps: int, runs: Path) -> None:
     """Train the finalists, all with the same crops and steps from the KLT start, and evaluate them."""
     from ..checkpoint import load_model
+    from ..data import load_images
     from ..evaluate import estimated_curve
+    from ..loss import Faithful
     from ..run import Options
     from ..run import train as run_training
     from .finalists import choose, within_target
@@ -109,12 +111,12 @@ def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, st
     chosen = choose(within_target(timings, TARGETS), kmac, finalists)
     configs = {name: store.configs([name])[name] for name in chosen} | {config_name(CPU): CPU}
     done = {name for name, trained in store.curves() if trained == steps}
-    paths = sorted(images.glob("*.png"))
+    paths, crops = sorted(images.glob("*.png")), load_images(list(data), Options.crop)
     for name, config in configs.items():
         if name in done:
             continue
         # The learning rate follows the steps: the time limit is only there to be out of the way.
-        options = Options(data=list(data), out=runs / name, config=config, max_steps=steps, minutes=1e6)
+        options = Options(crops, runs / name, Faithful(structure=0.0), config, max_steps=steps, minutes=1e6)
         curve = estimated_curve(load_model(run_training(options)), paths)
         points = [(level, bpp, values["psnr"]) for level, bpp, values in curve]
         store.add_curve(name, steps, points)

@@ -1,0 +1,111 @@
+"""Phase 2: what people see. Rate, and a distortion that goes from phase 1's at realism 0 to a perceptual one at 1."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..evaluation.lpips import lpips_network
+from ..network import ModelConfig, PicoModel
+from ..network.level import level_weights
+from .discriminator import Discriminator, discriminator_loss, realism_loss
+from .loss import faithful_distortion, rate_distortion
+from .tiling import join_pairs, split_pairs, tiling_loss
+
+WEIGHTS = {"faithful": 0.3, "lpips": 400.0, "tiling": 1000.0, "text": 4000.0, "adversary": 8.0}
+"""Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
+
+ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
+ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
+
+
+class Perceptual:
+    """Two windows to a crop: neighbouring tiles, coded apart. Its fourth channel says where text is."""
+
+    windows = 2
+
+    def __init__(
+        self, config: ModelConfig, structure: float, without: tuple[str, ...] = (), adversary_from: int = 3000
+    ) -> None:
+        """``without``: terms of :data:`WEIGHTS` to leave out. The adversary acts after ``adversary_from`` steps."""
+        self.structure, self.adversary_from, self.steps = structure, adversary_from, 0
+        self.weights = {name: 0.0 if name in without else weight for name, weight in WEIGHTS.items()}
+        self.lpips = lpips_network("alex") if self.weights["lpips"] else None
+        self.discriminator = Discriminator(config.latents, config.levels)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.9))
+        self._seen: tuple[Tensor, ...] = ()
+
+    def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 4, H, 2 W - 8) for windows of H x W."""
+        pixels, text = crops[:, :3], crops[:, 3:]
+        # A quarter of the crops at either end, the others between.
+        realism = (2 * torch.rand(len(crops)) - 0.5).clamp(0, 1)
+        windows, at, wanted = split_pairs(pixels).contiguous(), level.repeat(2), realism.repeat(2)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            coded = model(windows, at, wanted)
+        shown = join_pairs(coded.pixels)
+        faithful, parts = faithful_distortion(coded.pixels, windows, self.structure)
+        terms = {"faithful": faithful, "tiling": tiling_loss(shown, pixels).repeat(2)}
+        terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
+        if self.lpips:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                terms["lpips"] = self.lpips(coded.pixels, windows).float()
+        if self._warmth() > 0:
+            found_out = self._adversary(model, coded.pixels, coded.latents, at, split_pairs(text))
+            fading = 1.0 - (1.0 - ADVERSARY_AT_THE_TOP) * at / (model.config.levels - 1)
+            terms["adversary"] = self._warmth() * fading * found_out
+            self._seen = windows, coded.pixels.detach(), coded.latents.detach(), at, wanted
+        perceptual = sum(self.weights[name] * term for name, term in terms.items())
+        distortion = (1.0 - wanted) * faithful + wanted * perceptual
+        loss, rate = rate_distortion(coded, windows, at, model.config.levels, distortion)
+        return loss, rate | parts | {name: term.detach() for name, term in terms.items()}
+
+    def _warmth(self) -> float:
+        """The part of its weight that the adversary has by now."""
+        since = (self.steps - self.adversary_from) / ADVERSARY_WARM_UP
+        return min(max(since, 0.0), 1.0) if self.weights["adversary"] else 0.0
+
+    def _adversary(self, model: PicoModel, shown: Tensor, latents: Tensor, level: Tensor, text: Tensor) -> Tensor:
+        """(B,): how surely what is shown is found out, where there is no text: letters are not to be made up."""
+        for parameter in self.discriminator.parameters():
+            parameter.requires_grad_(False)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.discriminator(shown, latents.detach(), level_weights(level, model.config.levels)).float()
+        side = shown.shape[-1] // logits.shape[-1]
+        return realism_loss(logits, 1.0 - F.max_pool2d(text, side))
+
+    def learn(self) -> None:
+        """Step the discriminator on what the last loss has seen. Crops that asked for no realism are no forgeries."""
+        self.steps += 1
+        if not self._seen:
+            return
+        windows, shown, latents, level, wanted = self._seen
+        self._seen = ()
+        chosen = wanted > 0.5
+        if not chosen.any():
+            return
+        for parameter in self.discriminator.parameters():
+            parameter.requires_grad_(True)
+        weights = level_weights(level, self.discriminator.level.shape[0])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            real = self.discriminator(windows[chosen], latents[chosen], weights[chosen]).float()
+            fake = self.discriminator(shown[chosen], latents[chosen], weights[chosen]).float()
+        loss = discriminator_loss(real, fake)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+    def state_dict(self) -> dict:
+        """The adversary and how far it has come."""
+        return {
+            "steps": self.steps,
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up a :meth:`state_dict`."""
+        self.steps = state["steps"]
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])

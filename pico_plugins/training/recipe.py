@@ -1,0 +1,28 @@
+"""What the training loop asks of a recipe: what a run trains for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from ..network import PicoModel
+
+
+class Recipe(Protocol):
+    """:class:`~pico_plugins.training.loss.Faithful` or :class:`~pico_plugins.training.perceptual.Perceptual`."""
+
+    windows: int
+    """How many windows, of the side that was asked for, a crop is coded in: 1, or 2 neighbours."""
+
+    def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss (scalar) of ``model`` on ``crops`` (B, C, H, W) in [0, 1] at ``level`` (B,), and its parts by name."""
+
+    def learn(self) -> None:
+        """After the model's step: what the recipe itself learns from the last loss."""
+
+    def state_dict(self) -> dict:
+        """What it has learned, for a resume."""
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up a :meth:`state_dict`."""

@@ -1,0 +1,169 @@
+"""Phase 2 works: a few steps of a tiny model, and each of its terms on its own."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from pico_plugins.network import TINY, PicoModel
+from pico_plugins.training.checkpoint import load_model
+from pico_plugins.training.data import Crops, load_images
+from pico_plugins.training.klt import initialise
+from pico_plugins.training.perceptual import WEIGHTS, Perceptual
+from pico_plugins.training.tensors import to_tensor
+from pico_plugins.training.text_masks import TextMasks
+from pico_plugins.training.tiling import join_pairs, pair_width, seam_error, split_pairs, tiling_loss
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, photo):
+    """Images, and masks for them: the left half of each is text."""
+    folder, masks = tmp_path_factory.mktemp("data"), TextMasks(tmp_path_factory.mktemp("masks"))
+    for i, (top, left) in enumerate(((0, 0), (150, 200))):
+        path = folder / f"{i}.png"
+        Image.fromarray(photo[top : top + 200, left : left + 260]).save(path)
+        mask = np.zeros((32, 32), np.uint8)
+        mask[:, :16] = 255
+        Image.fromarray(mask).save(masks.path(path))
+    return folder, masks
+
+
+def crops(data, count: int = 2, window: int = 64) -> torch.Tensor:
+    size = (window, pair_width(window))
+    return to_tensor(Crops(load_images([data[0]], size, data[1]), size, 3).batch(count))
+
+
+@pytest.fixture
+def model(data):
+    torch.manual_seed(0)
+    model = PicoModel(TINY)
+    initialise(model, split_pairs(crops(data)[:, :3]))
+    return model
+
+
+def recipe(*terms: str, adversary_from: int = 0) -> Perceptual:
+    return Perceptual(TINY, 0.0, tuple(WEIGHTS.keys() - terms), adversary_from)
+
+
+def test_masks_follow_their_images_through_crops(data):
+    images = load_images([data[0]], 64, data[1])
+    assert all(image.shape[2] == 4 for image in images)
+    assert all((image[:, :130, 3] == 255).all() and (image[:, 130:, 3] == 0).all() for image in images)
+    batch = Crops(images, (64, 120), 1).batch(40)
+    assert batch.shape == (40, 64, 120, 4)
+    photos = batch[np.ptp(batch[..., :3].astype(int), axis=(1, 2, 3)) > 0]
+    text = photos[..., 3].astype(int)
+    assert (np.ptp(text, axis=1) <= 128).all()  # columns are text or not, up to the edge of the mask
+    assert {0, 255} <= set(np.unique(text))
+    assert np.array_equal(batch, Crops(images, (64, 120), 1).batch(40))
+
+
+def test_pairs_overlap_as_tiles_do_and_join_without_a_gap():
+    wide = torch.arange(120.0).expand(2, 3, 64, 120)
+    windows = split_pairs(wide)
+    assert windows.shape == (4, 3, 64, 64)
+    assert windows[0, 0, 0, -8:].tolist() == windows[2, 0, 0, :8].tolist()
+    assert torch.equal(join_pairs(windows), wide)
+
+
+def test_tiling_terms_see_slow_errors_and_seams_only():
+    torch.manual_seed(0)
+    pixels = torch.zeros(1, 3, 64, 120)
+    noise = 0.1 * torch.randn(1, 3, 64, 120)
+    step = torch.zeros(1, 3, 64, 120)
+    step[..., 60:] = 0.1
+    assert tiling_loss(noise, pixels) < 0.01
+    assert tiling_loss(step, pixels) == pytest.approx(0.05, abs=0.01)
+    assert seam_error(step, pixels) == pytest.approx(0.1, abs=1e-6)
+    assert seam_error(pixels + 0.1, pixels) == pytest.approx(0, abs=1e-6)
+    assert seam_error(noise, pixels) < 0.01
+
+
+@pytest.mark.parametrize("term", ["tiling", "text", "adversary"])
+def test_each_term_reaches_the_decoder(data, model, term):
+    batch, level = crops(data), torch.tensor([2.0, 3.0])
+    gradients = []
+    for terms in ((), (term,)):
+        torch.manual_seed(5)  # the same realism, the same adversary
+        chosen = recipe(*terms, adversary_from=-1)
+        model.zero_grad()
+        loss, parts = chosen.loss(model, batch, level)
+        loss.backward()
+        gradients.append(model.decoder.tail.weight.grad.clone())
+    assert parts[term].shape == (4,)
+    assert not torch.equal(*gradients)
+
+
+def test_the_adversary_begins_late_and_learns_to_tell(data, model):
+    torch.manual_seed(0)
+    chosen, batch, level = recipe("adversary", adversary_from=1), crops(data, 4), torch.full((4,), 1.0)
+    assert "adversary" not in chosen.loss(model, batch, level)[1]
+    chosen.learn()
+    before = {name: value.clone() for name, value in chosen.discriminator.state_dict().items()}
+    chosen.loss(model, batch, level)
+    chosen.learn()
+    assert all(torch.equal(before[name], chosen.discriminator.state_dict()[name]) for name in ("level",))
+    found = []
+    for _ in range(40):
+        parts = chosen.loss(model, batch, level)[1]
+        chosen.learn()
+        found.append((parts["adversary"] / max(chosen._warmth(), 1e-9)).mean().item())
+    assert np.mean(found[-5:]) > np.mean(found[1:6])  # it finds more of them out
+
+
+def test_at_realism_0_only_what_is_faithful_counts(data, model, monkeypatch):
+    batch, level = crops(data), torch.tensor([2.0, 3.0])
+    losses = []
+    for terms in (("faithful",), ("faithful", "text", "tiling")):
+        monkeypatch.setattr(torch, "rand", lambda *size: torch.zeros(*size))
+        losses.append(recipe(*terms).loss(model, batch, level)[0].item())
+    assert losses[0] == losses[1]
+
+
+def test_artifacts_are_measured(data, model, monkeypatch, tmp_path):
+    """Seams on photos, letters on what the detector (here: a half of the image) finds."""
+    from click.testing import CliRunner
+
+    from pico_plugins.training import artifacts
+    from pico_plugins.training.checkpoint import save_weights
+
+    with Image.open(data[0] / "0.png") as image:
+        image.resize((600, 400)).save(tmp_path / "0.png")
+    monkeypatch.setattr(artifacts, "text_mask", lambda image: np.repeat([[0, 255]], 2, axis=0).astype(np.uint8))
+    pages, masks = artifacts.with_most_text([tmp_path / "0.png"])
+    assert pages.shape == (1, 3, 256, 504)
+    assert 0.3 < masks.mean() < 0.7
+    assert artifacts.text_error(pages + 0.1 * masks, pages, masks) == pytest.approx(0.1, abs=1e-4)
+    save_weights(tmp_path / "a.safetensors", dict(model.named_parameters()), TINY)
+    arguments = [str(tmp_path / "a.safetensors"), "--photos", str(tmp_path), "--text", str(tmp_path)]
+    result = CliRunner().invoke(artifacts.main, arguments, catch_exceptions=False)
+    assert [line.split(":")[0].strip() for line in result.output.splitlines()[1:]] == ["level 1", "level 3", "level 5"]
+
+
+def test_train_then_resume(data, tmp_path, model):
+    from pico_plugins.training.checkpoint import save_weights
+
+    save_weights(tmp_path / "start.safetensors", dict(model.named_parameters()), TINY)
+    command = [sys.executable, "-m", "pico_plugins.training", str(data[0]), "--out", str(tmp_path / "run")]
+    command += ["--crop", "64", "--batch", "4", "--perceptual", str(data[1].folder), "--adversary-from", "0"]
+    command += ["--start", str(tmp_path / "start.safetensors"), "--without", "lpips"]
+    for steps in (100, 200):
+        subprocess.run([*command, "--max-steps", str(steps)], check=True)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [100, 200]
+    assert all(line["skipped"] == 0 for line in log)
+    assert log[1]["adversary"] > log[0]["adversary"] > 0  # warming up, and not begun again by the resume
+    trained = load_model(tmp_path / "run" / "ema.safetensors")
+    assert any(p.abs().max() > 0 for name, p in trained.named_parameters() if name.endswith("scale.realism"))
+
+
+def test_phase_2_wants_weights_to_start_from(data, tmp_path):
+    command = [sys.executable, "-m", "pico_plugins.training", str(data[0]), "--out", str(tmp_path / "run")]
+    done = subprocess.run([*command, "--perceptual", str(data[1].folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--start" in done.stderr
