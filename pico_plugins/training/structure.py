@@ -1,4 +1,4 @@
-"""MS-SSIM of luma (Wang, Simoncelli & Bovik 2003), quick to differentiate.
+"""MS-SSIM of one colour (Wang, Simoncelli & Bovik 2003), quick to differentiate.
 
 pytorch-msssim gives the same values (a test compares them), but the gradient of its convolutions with one channel takes
 longer than all the rest of a training step. Blurring along an axis is a product with a banded matrix: those are fast,
@@ -16,7 +16,6 @@ from torch import Tensor
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, fine to coarse
 _TAPS, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
-_LUMA = (0.299, 0.587, 0.114)
 
 
 _BLOCK = 64  # outputs of one product
@@ -59,10 +58,8 @@ def _blur(maps: Tensor) -> Tensor:
 
 
 def structural_similarity(shown: Tensor, pixels: Tensor) -> Tensor:
-    """MS-SSIM (B,) of (B, 3, H, W) images with values about [0, 1], on luma. Sides of at least 176 pixels."""
-    luma = torch.tensor(_LUMA).view(1, 3, 1, 1)
-    a, b = ((image.contiguous() * luma).sum(1) for image in (shown, pixels))
-    logarithm = 0.0
+    """MS-SSIM (B,) of planes (B, H, W) with values about [0, 1]. Sides of at least 176 pixels."""
+    a, b, logarithm = shown, pixels, 0.0
     for scale, weight in enumerate(_WEIGHTS):
         maps = torch.stack([a, b, a * a, b * b, a * b])
         mean_a, mean_b, square_a, square_b, product = _blur(maps)
