@@ -29,8 +29,8 @@ def level_lambda(level: Tensor, levels: int) -> Tensor:
 def faithful_distortion(shown: Tensor, pixels: Tensor, structure: float) -> tuple[Tensor, dict[str, Tensor]]:
     """D (B,) of phase 1 and its parts, for pixels in [0, 1]:
 
-    D = (1 - structure) 255^2 MSE + structure 1300 (1 - MS-SSIM). The latter is that of one colour of each crop, drawn at
-    random: in the mean it is that of all three, for a third of the time.
+    D = (1 - structure) 255^2 MSE + structure 1300 (1 - MS-SSIM). The latter is that of one colour of each crop, drawn
+    at random: in the mean it is that of all three, for a third of the time.
     """
     parts = {"mse": (shown - pixels).square().mean((1, 2, 3))}
     distortion = (1.0 - structure) * 255**2 * parts["mse"]
