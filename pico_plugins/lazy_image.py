@@ -13,10 +13,11 @@ from types import EllipsisType
 
 import numpy as np
 
-from .decoder import Box, TileDecoding, place
+from .decoder import Box, place
 from .files import Source, reading
 from .pipeline import ordered, thread_count
 from .reader import TileReader
+from .tile_decoder import TileDecoding
 from .tiles import Tile
 
 CACHE_BYTES = 256 << 20

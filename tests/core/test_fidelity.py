@@ -8,6 +8,7 @@ import pico_plugins
 from pico_plugins.errors import DamagedError
 from pico_plugins.fidelity import BLOCK, BOUND, worst_block
 from pico_plugins.files import reading
+from pico_plugins.model import Model
 from pico_plugins.reader import TileReader
 from pico_plugins.tile_coder import LOSSLESS, split_tile
 from tests.golden.make import with_text
@@ -84,13 +85,13 @@ def test_the_file_says_so_and_nothing_is_invented(page):
 def test_strict_files_ignore_realism(page, monkeypatch):
     data = pico_plugins.encode(page, realism=1.0, fidelity="strict")
     asked = []
-    real = pico_plugins.decoder.Model.decode_tile
+    real = Model.decode_tile
 
     def decode_tile(self, tile, shape, level, realism, reduction=1):
         asked.append(realism)
         return real(self, tile, shape, level, realism, reduction)
 
-    monkeypatch.setattr("pico_plugins.decoder.Model.decode_tile", decode_tile)
+    monkeypatch.setattr(Model, "decode_tile", decode_tile)
     photo_only = pico_plugins.encode(page[:, 100:], realism=1.0, fidelity="strict")
     for realism in (None, 1.0):
         pico_plugins.decode(data, realism=realism)
