@@ -9,10 +9,15 @@ import math
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _db(distance: float) -> float:
@@ -33,24 +38,33 @@ def ms_ssim(original: np.ndarray, shown: np.ndarray) -> float:
     return _db(1 - similarity(a, b, data_range=255).item())
 
 
-def _lpips(original: np.ndarray, shown: np.ndarray, net: str) -> float:
+def _distance(network: Callable[[Tensor, Tensor], Tensor], original: np.ndarray, shown: np.ndarray) -> float:
     import torch
-
-    from .lpips import lpips_network
 
     a, b = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() / 255 for x in (original, shown))
     with torch.no_grad():
-        return _db(lpips_network(net)(a, b).item())
+        return _db(network(a, b).item())
 
 
 def lpips_alex(original: np.ndarray, shown: np.ndarray) -> float:
     """LPIPS 0.1 with AlexNet, as -10 log10."""
-    return _lpips(original, shown, "alex")
+    from .lpips import lpips_network
+
+    return _distance(lpips_network("alex"), original, shown)
 
 
 def lpips_vgg(original: np.ndarray, shown: np.ndarray) -> float:
     """LPIPS 0.1 with VGG16, as -10 log10."""
-    return _lpips(original, shown, "vgg")
+    from .lpips import lpips_network
+
+    return _distance(lpips_network("vgg"), original, shown)
+
+
+def dists(original: np.ndarray, shown: np.ndarray) -> float:
+    """DISTS, as -10 log10."""
+    from .dists import dists_network
+
+    return _distance(dists_network(), original, shown)
 
 
 def ssimulacra2(original: np.ndarray, shown: np.ndarray) -> float:
@@ -91,6 +105,7 @@ METRICS = {
     "butteraugli": butteraugli,
     "lpips-alex": lpips_alex,
     "lpips-vgg": lpips_vgg,
+    "dists": dists,
 }
 UNITS = {
     "psnr": "PSNR (dB)",
@@ -99,4 +114,5 @@ UNITS = {
     "butteraugli": "-10 log10 butteraugli 3-norm",
     "lpips-alex": "-10 log10 LPIPS (AlexNet)",
     "lpips-vgg": "-10 log10 LPIPS (VGG16)",
+    "dists": "-10 log10 DISTS",
 }
