@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Options:
     seed: int = 0
     threads: int = 2
     save_every: float = 300.0  # seconds
+    alter: Callable[[PicoModel], None] | None = None  # for trials: changes the model before it learns anything
 
 
 def learning_rate(peak: float, step: int, progress: float, decay_from: float) -> float:
@@ -73,6 +75,8 @@ def train(options: Options) -> Path:
         model = PicoModel(ModelConfig.from_json(state["config"]) if state else options.config)
         if not state:
             initialise(model, to_tensor(crops.batch(48))[:, :3, :, : options.crop])
+    if options.alter:
+        options.alter(model)
     model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True)
     average = WeightAverage(model)
