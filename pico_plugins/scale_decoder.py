@@ -54,33 +54,19 @@ class IntegerLayer:
             bias = bias + table[node] * (LEVEL_STEPS - part) + table[after] * part
         return bias.astype(self.dtype)
 
-    def _gathered(self, x: np.ndarray) -> np.ndarray:
-        """(h * w, k * k * C): every position's neighbourhood."""
-        h, w, channels = x.shape
-        margin = self.kernel // 2
-        if margin:
-            padded = np.zeros((h + 2 * margin, w + 2 * margin, channels), self.dtype)
-            padded[margin : margin + h, margin : margin + w] = x
+    def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
+        h, w, _ = x.shape
+        x = x.astype(self.dtype, copy=False)
+        if self.kernel > 1:
+            margin = self.kernel // 2
+            padded = np.pad(x, ((margin, margin), (margin, margin), (0, 0)))
             taps = [padded[r : r + h, s : s + w] for r in range(self.kernel) for s in range(self.kernel)]
             x = np.concatenate(taps, axis=-1)
-        return x.reshape(h * w, -1).astype(self.dtype, copy=False)
-
-    def _rounded(self, sums: np.ndarray) -> np.ndarray:
+        sums = x.reshape(h * w, -1) @ self.matrix
+        sums += self.at_level(level)
         integers = sums.astype(np.int32)
         integers >>= SHIFT
-        return np.clip(integers, 0, self.limit, out=integers)
-
-    def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
-        """(h, w, C) -> int32 (h, w, K), ``level`` in 1/32."""
-        sums = self._gathered(x) @ self.matrix
-        sums += self.at_level(level)
-        return self._rounded(sums).reshape(*x.shape[:2], -1)
-
-    def channels_first(self, x: np.ndarray, level: int) -> np.ndarray:
-        """The same as uint8 (K, h, w), for limits up to 255: transposed in the product, where that costs nothing."""
-        sums = self.matrix.T @ self._gathered(x).T
-        sums += self.at_level(level)[:, None]
-        return self._rounded(sums).astype(np.uint8).reshape(-1, *x.shape[:2])
+        return np.clip(integers, 0, self.limit, out=integers).reshape(h, w, -1)
 
 
 def _shuffle(x: np.ndarray) -> np.ndarray:
@@ -111,4 +97,4 @@ class ScaleDecoder:
         x = run["gather"](z.transpose(1, 2, 0), level)
         x = _shuffle(run["up1"](x, level))
         x = _shuffle(run["up2"](run["mix"](x, level), level))
-        return run["head"].channels_first(x, level)
+        return np.ascontiguousarray(run["head"](x, level).astype(np.uint8).transpose(2, 0, 1))
