@@ -91,10 +91,11 @@ class TileEncoder:
         for index, positions in group_by_index(indices, len(self.tables)):
             values, radius = flat[positions], self.tables.radii[index]
             coded = values + np.int32(radius)
-            outside = np.flatnonzero((values > radius) | (values < -radius))
-            for value in values[outside].tolist():
-                self._escapes += _varint(value << 1 if value >= 0 else (-value << 1) - 1)
-            coded[outside] = 2 * radius + 1
+            if values.max() > radius or values.min() < -radius:
+                outside = np.flatnonzero((values > radius) | (values < -radius))
+                for value in values[outside].tolist():
+                    self._escapes += _varint(value << 1 if value >= 0 else (-value << 1) - 1)
+                coded[outside] = 2 * radius + 1
             self._groups.append((coded, self.tables.models[index]))
 
     def finish(self) -> bytes:

@@ -18,7 +18,7 @@ from .errors import DamagedError, LimitError
 def encode_lossless(pixels: np.ndarray) -> bytes:
     """uint8 (H, W, 3) -> bytes."""
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=60, method=4)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, "WEBP", lossless=True, quality=60, method=4)
     return out.getvalue()
 
 

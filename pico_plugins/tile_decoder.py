@@ -11,7 +11,7 @@ from .header import Header
 from .lossless import decode_lossless
 from .model import Model
 from .quality import check_realism
-from .tile_coder import LOSSLESS, split_tile
+from .tile_kind import LOSSLESS, split_tile
 from .tiles import Tile
 
 

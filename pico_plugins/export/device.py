@@ -40,7 +40,7 @@ class DeviceScale(nn.Module):
 
     def __init__(self, scale: ResolutionScale) -> None:
         super().__init__()
-        self.table = LevelTable(scale.table)
+        self.table = LevelTable(scale.gain * scale.table)
         self.realism = None if scale.realism is None else nn.Parameter(scale.realism.view(1, -1, 1, 1))
 
     def forward(self, x: Tensor, weights: Tensor, realism: Tensor | None = None) -> Tensor:

@@ -35,7 +35,16 @@ class ModelConfig:
     prior_channels: int = 256  # channels of the prior p, at 1/32 (the four phases of 1/16)
     context_channels: int = 256  # width of one context step
     scale_channels: tuple[int, int, int] = (128, 96, 64)  # integer scale decoder at 1/64, 1/32 and 1/16
+    # A 1 x 1 convolution between the latents and either stage at 1/16. Where that has no blocks and as many channels as
+    # there are latents, it would only multiply with its neighbour, and can go.
+    latent_convolutions: bool = True
     levels: int = 8  # trained quality levels; values between them are interpolated
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for sizes that do not fit together."""
+        if not self.latent_convolutions and {self.encoder[2].channels, self.decoder[2].channels} != {self.latents}:
+            msg = "stages at 1/16 without latent convolutions must have as many channels as there are latents"
+            raise ValueError(msg)
 
     def to_json(self) -> str:
         """The configuration as JSON, the form in which it travels with a checkpoint."""
@@ -43,7 +52,8 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
-        """Inverse of :meth:`to_json`. Raises ``TypeError`` for unknown or missing fields."""
+        """Inverse of :meth:`to_json`. Raises ``TypeError`` for unknown or missing fields, ``ValueError`` for sizes that
+        do not fit together."""
         fields = json.loads(text)
         for side in ("encoder", "decoder"):
             fields[side] = tuple(Stage(**stage) for stage in fields[side])
@@ -55,6 +65,7 @@ CPU = ModelConfig(
     encoder=(Stage(32, 1, f=1), Stage(96, 1, depthwise=False, f=1), Stage(320, 0)),
     decoder=(Stage(64, 0), Stage(128, 1, depthwise=False, f=1), Stage(320, 0)),
     context_channels=160,
+    latent_convolutions=False,
 )
 """The model in training: small enough for a plain CPU. docs/search.md says how it was found."""
 

@@ -36,8 +36,9 @@ class Encoder(nn.Module):
         self.to_eighth = HaarDown(quarter.channels, eighth.channels)
         self.eighth = ResolutionStage(eighth, config.levels)
         self.to_sixteenth = HaarDown(eighth.channels, sixteenth.channels)
-        self.sixteenth = ResolutionStage(sixteenth, config.levels)
-        self.head = ConvScale(sixteenth.channels, config.latents)
+        gain = 1.0 if config.latent_convolutions else LATENT_GAIN
+        self.sixteenth = ResolutionStage(sixteenth, config.levels, gain=gain)
+        self.head = ConvScale(sixteenth.channels, config.latents) if config.latent_convolutions else nn.Identity()
         self.hyper_down = HaarDown(config.latents, config.hyper_channels)
         self.hyper_mix = ConvScale(config.hyper_channels, config.hyper_channels, kernel=3)
         self.hyper_head = HaarDown(config.hyper_channels, config.hyperlatents)
@@ -68,8 +69,9 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         quarter, eighth, sixteenth = config.decoder
-        self.tail = ConvScale(config.latents, sixteenth.channels)
-        self.sixteenth = ResolutionStage(sixteenth, config.levels, realism=True)
+        self.tail = ConvScale(config.latents, sixteenth.channels) if config.latent_convolutions else nn.Identity()
+        gain = 1.0 if config.latent_convolutions else 1.0 / LATENT_GAIN
+        self.sixteenth = ResolutionStage(sixteenth, config.levels, realism=True, gain=gain)
         self.to_eighth = HaarUp(sixteenth.channels, eighth.channels)
         self.eighth = ResolutionStage(eighth, config.levels, realism=True)
         self.to_quarter = HaarUp(eighth.channels, quarter.channels)

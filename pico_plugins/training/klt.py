@@ -62,8 +62,10 @@ def initialise(model: PicoModel, pixels: Tensor) -> None:
         _set(up.conv, basis.t())
         x = stage(down(x), weights)
 
-    _set(encoder.head, LATENT_GAIN * torch.eye(config.latents, encoder.head.weight.shape[1]))
-    _set(decoder.tail, torch.eye(decoder.tail.weight.shape[0], config.latents) / LATENT_GAIN)
+    if isinstance(encoder.head, ConvScale):
+        _set(encoder.head, LATENT_GAIN * torch.eye(config.latents, encoder.head.weight.shape[1]))
+    if isinstance(decoder.tail, ConvScale):
+        _set(decoder.tail, torch.eye(decoder.tail.weight.shape[0], config.latents) / LATENT_GAIN)
 
     # A uniform quantizer of width w costs w^2 / 12 in MSE; where its slope dD/dR = -2 ln 2 D meets the loss's
     # rate against lambda * 255^2 * MSE, w^2 = 12 / (2 ln 2 lambda 255^2), here in units of 1 / LATENT_GAIN.

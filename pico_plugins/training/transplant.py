@@ -1,7 +1,8 @@
 """Weights into another configuration: ``python -m pico_plugins.training.transplant OLD DATA... --out NEW``.
 
 Blocks that the new configuration lacks are dropped, new ones begin as identities. Where a block's expansion E or the
-context model becomes narrower, the channels that matter most are kept. Training goes on from there.
+context model becomes narrower, the channels that matter most are kept. Convolutions next to the latents that are no
+longer there are multiplied into their neighbours. Training goes on from there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from ..network import PRESETS, ModelConfig, PicoModel
 from ..network.blocks import ConvScale311
 from ..network.context import ContextStep
+from ..network.conv_scale import ConvScale
+from ..network.transforms import LATENT_GAIN
 from .checkpoint import load_model, save_weights
 from .data import Crops, load_images
 from .tensors import to_tensor
@@ -80,6 +83,36 @@ def _fill_block(block: ConvScale311, old: ConvScale311 | None, importance: dict[
         nn.init.ones_(block.project.scale_out)
 
 
+def _unscaled(conv: ConvScale, weight: Tensor) -> None:
+    """Give ``conv`` a ``weight`` as it is to be used."""
+    conv.weight.copy_(weight)
+    nn.init.ones_(conv.scale_in)
+    nn.init.ones_(conv.scale_out)
+
+
+def _take_up_ends(new: PicoModel, old: PicoModel) -> set[str]:
+    """Where ``new`` has no convolution between the latents and the stage next to them: multiply ``old``'s into what
+    follows. What it did to the level's scales is lost. Returns the names of the parameters that were set."""
+    taken = set()
+    if isinstance(new.encoder.head, nn.Identity) and isinstance(old.encoder.head, ConvScale):
+        (head, offset), down = old.encoder.head.folded(), new.encoder.to_sixteenth.conv
+        weight, bias = old.encoder.to_sixteenth.conv.folded()
+        head = head[:, :, 0, 0] / LATENT_GAIN
+        _unscaled(down, torch.einsum("oc,ciyx->oiyx", head, weight))
+        down.bias.copy_(head @ bias + offset / LATENT_GAIN)
+        taken |= {f"encoder.to_sixteenth.conv.{name}" for name, _ in down.named_parameters()}
+    if isinstance(new.decoder.tail, nn.Identity) and isinstance(old.decoder.tail, ConvScale):
+        tail = old.decoder.tail.folded()[0][:, :, 0, 0] * LATENT_GAIN
+        for name in ("to_eighth.conv", "preview_heads.0"):
+            conv = new.decoder.get_submodule(name)
+            weight, bias = old.decoder.get_submodule(name).folded()
+            _unscaled(conv, torch.einsum("ocyx,ci->oiyx", weight, tail))
+            if bias is not None:
+                conv.bias.copy_(bias)
+            taken |= {f"decoder.{name}.{inner}" for inner, _ in conv.named_parameters()}
+    return taken
+
+
 @torch.no_grad()
 def transplant(old: PicoModel, config: ModelConfig, pixels: Tensor) -> PicoModel:
     """``old``'s weights in a model of ``config``; ``pixels`` (B, 3, H, W) in [0, 1] tell which channels matter.
@@ -88,7 +121,7 @@ def transplant(old: PicoModel, config: ModelConfig, pixels: Tensor) -> PicoModel
     """
     new, importance = PicoModel(config), channel_importance(old, pixels)
     before = dict(old.named_modules())
-    source, taken = dict(old.named_parameters()), set()
+    source, taken = dict(old.named_parameters()), _take_up_ends(new, old)
     for name, module in new.named_modules():
         if isinstance(module, ConvScale311):
             _fill_block(module, before.get(name), importance)

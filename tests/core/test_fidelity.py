@@ -10,7 +10,7 @@ from pico_plugins.fidelity import BLOCK, BOUND, worst_block
 from pico_plugins.files import reading
 from pico_plugins.model import Model
 from pico_plugins.reader import TileReader
-from pico_plugins.tile_coder import LOSSLESS, split_tile
+from pico_plugins.tile_kind import LOSSLESS, split_tile
 from tests.golden.make import with_text
 
 

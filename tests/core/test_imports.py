@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -59,5 +60,5 @@ def test_the_exact_half_needs_numpy_and_safetensors_only():
     """What other processors are proved with (tests/reliability/emulation.py) is imported without the rest."""
     code = "import sys\n"
     code += "for name in ('onnxruntime', 'threadpoolctl', 'PIL', 'constriction', 'click'): sys.modules[name] = None\n"
-    code += "from pico_plugins.model import EntropyModel"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code += "import tests.golden.symbols, tests.reliability.elsewhere"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

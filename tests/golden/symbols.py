@@ -12,7 +12,7 @@ from pico_plugins import weights
 from pico_plugins.files import reading
 from pico_plugins.model import EntropyModel
 from pico_plugins.reader import TileReader, read_header
-from pico_plugins.tile_coder import LOSSLESS, split_tile
+from pico_plugins.tile_kind import LOSSLESS, split_tile
 from pico_plugins.tiles import Tile
 
 FOLDER = Path(__file__).parent

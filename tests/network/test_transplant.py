@@ -75,6 +75,20 @@ def test_a_thinner_dense_block_keeps_the_channels_that_matter(pixels):
     torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
 
 
+def test_convolutions_at_the_latents_go_into_their_neighbours(pixels):
+    """The same function, as long as the stage between did nothing."""
+    torch.manual_seed(0)
+    sides = {side: (*getattr(TINY, side)[:2], Stage(32, 0)) for side in ("encoder", "decoder")}
+    model = PicoModel(replace(TINY, **sides)).eval()
+    with torch.no_grad():
+        model.encoder.head.bias.normal_()
+    direct = transplant(model, replace(model.config, latent_convolutions=False), pixels).eval()
+    assert not any(name.startswith(("encoder.head", "decoder.tail")) for name, _ in direct.named_parameters())
+    torch.testing.assert_close(shown(direct, pixels), shown(model, pixels), rtol=1e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="as many channels as there are latents"):
+        replace(direct.config, latents=16)
+
+
 def test_other_differences_are_refused(model, pixels):
     wider = replace(TINY, encoder=(Stage(24, 1), *TINY.encoder[1:]))
     with pytest.raises(ValueError, match=r"encoder\.stem"):
