@@ -35,6 +35,7 @@ def settle() -> None:
 
 if len(sys.argv) > 2:
     folder = Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
     for quality in (90, 60, 40, 10):  # fills the plot
         widget.quality.setValue(quality)
         settle()
