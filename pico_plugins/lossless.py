@@ -1,4 +1,4 @@
-"""Lossless coding of a tile's pixels: WebP lossless, through Pillow. For alpha, and where ``fidelity`` asks for it.
+"""Lossless coding of a tile: WebP lossless, through Pillow. For alpha, and where that is smaller or has to be exact.
 
 Why WebP: the codec's users have it already (every Pillow wheel contains libwebp), it is maintained and fuzzed by
 others, it is smaller than deflate on the masks that alpha usually is, and on text half as large as PNG.

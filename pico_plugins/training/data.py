@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def image_paths(folders: Iterable[Path]) -> list[Path]:
+    """All images below ``folders``."""
+    return sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
 
 
 def load_images(
@@ -23,7 +28,6 @@ def load_images(
     Raises ``ValueError`` when nothing usable is found.
     """
     height, width = smallest if isinstance(smallest, tuple) else (smallest, smallest)
-    paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
     def read(path: Path) -> np.ndarray | None:
         with Image.open(path) as image:
@@ -36,7 +40,7 @@ def load_images(
         return np.dstack([pixels, np.asarray(mask)])
 
     with ThreadPoolExecutor(2) as pool:
-        images = [image for image in pool.map(read, paths) if image is not None]
+        images = [image for image in pool.map(read, image_paths(folders)) if image is not None]
     if not images:
         msg = f"no image of at least {width} x {height} pixels in {', '.join(map(str, folders))}"
         raise ValueError(msg)

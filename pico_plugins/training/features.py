@@ -7,6 +7,7 @@ compared by estimated rate: the paper's ablations, at the scale of one machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 
 from ..evaluation.bd_rate import bd_rate
 from ..network import CPU, PicoModel
-from ..network.context import ContextStep
 from ..network.conv_scale import ConvScale
 from ..network.haar import BlockHead, BlockStem, HaarDown, HaarUp
 from .checkpoint import load_model
@@ -25,34 +25,27 @@ from .loss import Faithful
 from .run import Options, train
 
 
-def _in_each_step(model: PicoModel, change: Callable[[ContextStep, Callable], Callable]) -> None:
-    for step in model.context.steps:
-        step.forward = change(step, step.forward)
-
-
 def without_context(model: PicoModel) -> None:
     """mu and q of every phase from the prior alone: no step sees the phases before it."""
 
-    def change(step: ContextStep, forward: Callable) -> Callable:
-        def blind(prior: Tensor, seen: list[Tensor], weights: Tensor, log_width: Tensor) -> tuple[Tensor, Tensor]:
-            return forward(prior, [torch.zeros_like(phase) for phase in seen], weights, log_width)
+    def blind(forward: Callable, prior: Tensor, seen: list[Tensor], *level: Tensor) -> tuple[Tensor, Tensor]:
+        return forward(prior, [torch.zeros_like(phase) for phase in seen], *level)
 
-        return blind
-
-    _in_each_step(model, change)
+    for step in model.context.steps:
+        step.forward = partial(blind, step.forward)
 
 
 def without_quantization_width(model: PicoModel) -> None:
     """q is one learned number for each channel and level, not one for each latent."""
 
-    def change(step: ContextStep, forward: Callable) -> Callable:
-        def even(prior: Tensor, seen: list[Tensor], weights: Tensor, log_width: Tensor) -> tuple[Tensor, Tensor]:
-            mu, _ = forward(prior, seen, weights, log_width)
-            return mu, torch.exp(log_width.clamp(-6.0, 8.0)).expand_as(mu)
+    def even(
+        forward: Callable, prior: Tensor, seen: list[Tensor], weights: Tensor, log_width: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        mu, _ = forward(prior, seen, weights, log_width)
+        return mu, torch.exp(log_width.clamp(-6.0, 8.0)).expand_as(mu)
 
-        return even
-
-    _in_each_step(model, change)
+    for step in model.context.steps:
+        step.forward = partial(even, step.forward)
 
 
 def without_conv_scale(model: PicoModel) -> None:

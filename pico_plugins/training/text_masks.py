@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageFilter
 
-from .data import SUFFIXES
+from .data import image_paths
 
 _MODEL = "models/ch_PP-OCRv4_det_infer.onnx"
 _LONGEST = 1280  # images are reduced to this side: text that is not found then is large, or not legible
@@ -74,7 +74,7 @@ def main(data: tuple[Path, ...], out: Path) -> None:
     """Write a mask for each image below the folders DATA that has none yet; say how much of them is text."""
     out.mkdir(parents=True, exist_ok=True)
     masks, shares = TextMasks(out), []
-    for source in sorted(p for folder in data for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+    for source in image_paths(data):
         if not masks.path(source).exists():
             with Image.open(source) as image:
                 Image.fromarray(text_mask(image)).convert("1").save(masks.path(source))
