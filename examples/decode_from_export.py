@@ -104,9 +104,9 @@ class Decoder:
         self.tensors = load_file(folder / "entropy.safetensors")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self.context, self.synthesis = (
+        self.dequantizer, self.synthesis = (
             onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
-            for name in ("context.onnx", "decoder.onnx")
+            for name in ("dequantizer.onnx", "decoder.onnx")
         )
         radii = self.tensors["tables.radii"].tolist()
         ends = np.cumsum([0] + [2 * radius + 2 for radius in radii[1:]])
@@ -143,20 +143,15 @@ class Decoder:
         """One window, uint8 (height, width, 3)."""
         level, ans, index = data[0], Ans(data[1:]), self.tensors["hyperlatents.index"]
         z = ans.take(np.broadcast_to(index[:, None, None], (len(index), height // 64, width // 64)), self.tables)
-        indices = self.scale_indices(z, level)
-        symbols = ans.take(indices, self.tables)
+        symbols = ans.take(self.scale_indices(z, level), self.tables)
         assert ans.state == 0 and not ans.words and ans.at == len(ans.escapes), "damaged tile"
         at_level = np.array([level / 32], np.float32)
-        _, phases = self.context.run(
-            None,
-            {
-                "hyperlatents": z[None].astype(np.float32),
-                "given": to_phases(symbols)[None].astype(np.float32),
-                "coded": to_phases(indices)[None] > 0,
-                "level": at_level,
-                "encoding": np.array([False]),
-            },
-        )
+        feed = {
+            "hyperlatents": z[None].astype(np.float32),
+            "symbols": to_phases(symbols)[None].astype(np.float32),
+            "level": at_level,
+        }
+        (phases,) = self.dequantizer.run(None, feed)
         latents = np.empty((1, *symbols.shape), np.float32)
         for (row, column), phase in zip(PHASES, np.split(phases, 4, axis=1), strict=True):
             latents[:, :, row::2, column::2] = phase

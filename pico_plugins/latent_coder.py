@@ -26,9 +26,9 @@ class ScaleTables:
 
         Raises ``ValueError`` when they do not fit together.
         """
-        self.radii = [int(r) for r in radii]
-        ends = np.cumsum([0] + [2 * r + 2 for r in self.radii[1:]])
-        if min(self.radii) < 0 or ends[-1] != len(frequencies):
+        self.radii = radii.astype(np.int32)
+        ends = np.cumsum([0] + [2 * r + 2 for r in radii.tolist()[1:]])
+        if self.radii.min() < 0 or ends[-1] != len(frequencies):
             msg = "scale tables: frequencies do not match radii"
             raise ValueError(msg)
         self.models: list[SymbolModel | None] = [None]
@@ -42,17 +42,21 @@ class ScaleTables:
     def __len__(self) -> int:
         return len(self.radii)
 
+    def radii_of(self, groups: list[tuple[int, int]]) -> np.ndarray:
+        """The table's radius for every symbol of ``groups``, (index, count) each; int32."""
+        indices, counts = np.array(groups, np.intp).reshape(-1, 2).T
+        return np.repeat(self.radii[indices], counts)
 
-def group_by_index(indices: np.ndarray, tables: int) -> list[tuple[int, np.ndarray]]:
-    """(index, flat positions in ascending order) for every index >= 1 that occurs in ``indices`` (uint8)."""
+
+def group_by_index(indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Flat positions of all ``indices`` (uint8) above 0, in coding order, and (index, count) of each group in it."""
     flat = indices.ravel()
     coded = np.flatnonzero(flat != 0)  # four times as fast for bool as for bytes
     kinds = flat.take(coded)
     # A stable sort of bytes is a radix sort: linear, and it keeps raster order inside a group.
-    order = coded[np.argsort(kinds, kind="stable")]
-    counts = np.bincount(kinds, minlength=tables)
-    ends = np.cumsum(counts)
-    return [(int(k), order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts)]
+    order = coded.take(np.argsort(kinds, kind="stable"))
+    counts = np.bincount(kinds)
+    return order, [(int(index), int(counts[index])) for index in np.flatnonzero(counts)]
 
 
 def _varint(value: int) -> bytes:
@@ -87,16 +91,17 @@ class TileEncoder:
 
     def add(self, symbols: np.ndarray, indices: np.ndarray) -> None:
         """Add int32 ``symbols`` with uint8 ``indices`` of the same shape; symbols at index 0 must be 0."""
-        flat = symbols.ravel()
-        for index, positions in group_by_index(indices, len(self.tables)):
-            values, radius = flat[positions], self.tables.radii[index]
-            coded = values + np.int32(radius)
-            if values.max() > radius or values.min() < -radius:
-                outside = np.flatnonzero((values > radius) | (values < -radius))
-                for value in values[outside].tolist():
-                    self._escapes += _varint(value << 1 if value >= 0 else (-value << 1) - 1)
-                coded[outside] = 2 * radius + 1
-            self._groups.append((coded, self.tables.models[index]))
+        order, groups = group_by_index(indices)
+        values, radii = symbols.ravel().take(order), self.tables.radii_of(groups)
+        outside = np.flatnonzero((values > radii) | (values < -radii))
+        for value in values[outside].tolist():
+            self._escapes += _varint(value << 1 if value >= 0 else (-value << 1) - 1)
+        values[outside] = radii[outside] + 1
+        values += radii
+        start = 0
+        for index, count in groups:
+            self._groups.append((values[start : start + count], self.tables.models[index]))
+            start += count
 
     def finish(self) -> bytes:
         """The tile's bytes."""
@@ -122,20 +127,22 @@ class TileDecoder:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The next symbols, int32, in the shape of ``indices`` (uint8)."""
+        order, groups = group_by_index(indices)
+        values, radii = np.empty(len(order), np.int32), self.tables.radii_of(groups)
+        start = 0
+        for index, count in groups:
+            values[start : start + count] = self._stack.pop(count, self.tables.models[index])
+            start += count
+        values -= radii
+        for i in np.flatnonzero(values > radii):
+            number, self._at = _read_varint(self._escapes, self._at)
+            value = number >> 1 if number & 1 == 0 else -(number + 1 >> 1)
+            if not -(1 << 31) <= value < 1 << 31:
+                msg = "damaged tile: number out of range"
+                raise DamagedError(msg)
+            values[i] = value
         symbols = np.zeros(indices.size, np.int32)
-        for index, positions in group_by_index(indices, len(self.tables)):
-            radius = self.tables.radii[index]
-            coded = self._stack.pop(len(positions), self.tables.models[index])
-            values = coded - np.int32(radius)
-            escape = 2 * radius + 1
-            for i in np.flatnonzero(coded == escape) if coded.max() == escape else ():
-                number, self._at = _read_varint(self._escapes, self._at)
-                value = number >> 1 if number & 1 == 0 else -(number + 1 >> 1)
-                if not -(1 << 31) <= value < 1 << 31:
-                    msg = "damaged tile: number out of range"
-                    raise DamagedError(msg)
-                values[i] = value
-            symbols[positions] = values
+        symbols[order] = values
         return symbols.reshape(indices.shape)
 
     def finish(self) -> None:

@@ -74,8 +74,8 @@ class Model:
         self, data: bytes, shape: tuple[int, int], level: int, realism: float, reduction: int = 1
     ) -> np.ndarray:
         """Bytes -> uint8 (H, W, 3) of ``shape`` (H, W), multiples of 64; or 2, 4 or 8 times smaller."""
-        z, indices, symbols = self.entropy.decode_symbols(data, shape, level)
-        latents = self.networks.dequantize(z, symbols, indices > 0, level / LEVEL_STEPS)
+        z, _, symbols = self.entropy.decode_symbols(data, shape, level)
+        latents = self.networks.dequantize(z, symbols, level / LEVEL_STEPS)
         return self.networks.synthesise(latents, level / LEVEL_STEPS, realism, reduction)
 
 

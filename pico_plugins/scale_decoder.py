@@ -3,7 +3,8 @@
 Every layer computes ``clamp((W x + b + 32) >> 6, 0, limit)`` on integers: x in [0, 255] (hyperlatents: [-127, 127]), W
 in [-127, 127]. The sums run through float matrix products, because those are fast everywhere; that is exact as
 long as every partial sum is an integer that the float type represents, whatever the order of additions, the number of
-threads or the use of fused operations. The bound is proven for the actual weights when they are loaded.
+threads or the use of fused operations. The bound is proven for the actual weights when they are loaded. W and b are
+stored divided by 2^6, which changes exponents only: rounding down is then all that is left of the shift.
 """
 
 from __future__ import annotations
@@ -41,20 +42,22 @@ class IntegerLayer:
             raise ValueError(msg)
         self.dtype = np.float32 if bound < _FLOAT32_EXACT else np.float64
         # (k * k * C, K): row order is that of the gathered neighbourhoods below.
-        self.matrix = np.ascontiguousarray(wide.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0]), self.dtype)
+        matrix = np.ascontiguousarray(wide.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0]), self.dtype)
+        self.matrix = np.ldexp(matrix, -SHIFT)
         self.bias, self.level_bias = bias.astype(np.int64), level_bias
 
     def at_level(self, level: int) -> np.ndarray:
-        """Bias (K,), plus half for rounding, at ``level`` in 1/32."""
+        """Bias (K,), plus half for rounding, at ``level`` in 1/32; divided by 2^6."""
         bias = self.bias + (1 << SHIFT - 1)
         if self.level_bias is not None:
             node, part = divmod(level, LEVEL_STEPS)
             after = min(node + 1, len(self.level_bias) - 1)
             table = self.level_bias.astype(np.int64)
             bias = bias + table[node] * (LEVEL_STEPS - part) + table[after] * part
-        return bias.astype(self.dtype)
+        return np.ldexp(bias.astype(self.dtype), -SHIFT)
 
     def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
+        """Integers in a float type."""
         h, w, _ = x.shape
         x = x.astype(self.dtype, copy=False)
         if self.kernel > 1:
@@ -64,9 +67,8 @@ class IntegerLayer:
             x = np.concatenate(taps, axis=-1)
         sums = x.reshape(h * w, -1) @ self.matrix
         sums += self.at_level(level)
-        integers = sums.astype(np.int32)
-        integers >>= SHIFT
-        return np.clip(integers, 0, self.limit, out=integers).reshape(h, w, -1)
+        np.clip(sums, 0, self.limit, out=sums)
+        return np.floor(sums, out=sums).reshape(h, w, -1)
 
 
 def _shuffle(x: np.ndarray) -> np.ndarray:

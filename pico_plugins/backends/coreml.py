@@ -30,7 +30,6 @@ class Symbols:
 
     z: np.ndarray
     symbols: np.ndarray
-    coded: np.ndarray
     level: float
 
 
@@ -85,10 +84,10 @@ class CoreMlNetworks:
         feed = {name: array[None].astype(np.float16) for name, array in feed.items()}
         return self._predict("quantizer", feed | {"level": _four_axes(level)})["symbols"][0].astype(np.int32)
 
-    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray | Symbols:
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray | Symbols:
         if z.shape[1:] != (self.side // 64, self.side // 64):
-            return self._others.dequantize(z, symbols, coded, level)
-        return Symbols(z, symbols, coded, level)
+            return self._others.dequantize(z, symbols, level)
+        return Symbols(z, symbols, level)
 
     def synthesise(self, latents: np.ndarray | Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         if isinstance(latents, Symbols) and reduction == 1:
@@ -97,5 +96,5 @@ class CoreMlNetworks:
             feed |= {"level": _four_axes(level), "realism": _four_axes(realism)}
             return self._predict("decoder", feed)["image"][0].transpose(1, 2, 0).astype(np.uint8)
         if isinstance(latents, Symbols):
-            latents = self._others.dequantize(latents.z, latents.symbols, latents.coded, latents.level)
+            latents = self._others.dequantize(latents.z, latents.symbols, latents.level)
         return self._others.synthesise(latents, level, realism, reduction)

@@ -12,14 +12,20 @@ def scalar(value: float) -> np.ndarray:
     return np.array([value], np.float32)
 
 
-def context_feed(
-    z: np.ndarray, given: np.ndarray, coded: np.ndarray, level: float, *, encoding: bool
-) -> dict[str, np.ndarray]:
-    """Inputs of the context graph: ``given`` are latents when ``encoding``, otherwise symbols."""
+def quantizer_feed(z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """Inputs of the context graph that quantizes; ``coded`` is bool."""
     return {
         "hyperlatents": z[None].astype(np.float32),
-        "given": to_phases(given, np.float32)[None],
-        "coded": to_phases(coded, np.bool_)[None],
+        "latents": to_phases(y, np.float32)[None],
+        "coded": to_phases(coded.view(np.uint8), np.uint8)[None],
         "level": scalar(level),
-        "encoding": np.array([encoding]),
+    }
+
+
+def dequantizer_feed(z: np.ndarray, symbols: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """Inputs of the context graph that takes symbols back to latents."""
+    return {
+        "hyperlatents": z[None].astype(np.float32),
+        "symbols": to_phases(symbols, np.float32)[None],
+        "level": scalar(level),
     }

@@ -7,7 +7,7 @@ import numpy as np
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
 from ..weights import SYNTHESIS_FILES
-from .feeds import context_feed, scalar
+from .feeds import dequantizer_feed, quantizer_feed, scalar
 
 
 class OnnxNetworks:
@@ -22,11 +22,11 @@ class OnnxNetworks:
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        symbols, _ = self._run("context.onnx", context_feed(z, y, coded, level, encoding=True))
+        (symbols,) = self._run("quantizer.onnx", quantizer_feed(z, y, coded, level))
         return from_phases(symbols[0], np.int32)
 
-    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        _, latents = self._run("context.onnx", context_feed(z, symbols, coded, level, encoding=False))
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
+        (latents,) = self._run("dequantizer.onnx", dequantizer_feed(z, symbols, level))
         return from_phases(latents[0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:

@@ -61,8 +61,8 @@ class OpenVinoNetworks(OnnxNetworks):
         self._own = threading.local()
 
     def _precision(self, file: str) -> str:
-        """The context model's results are fed back into it: it stays in float32."""
-        return "f32" if file == "context.onnx" else self.precision
+        """Symbols are chosen in float32, as most decoders will take them back."""
+        return "f32" if file == "quantizer.onnx" else self.precision
 
     def _request(self, file: str) -> openvino.InferRequest:
         """This thread's own request of a network that is loaded when it is first asked for."""

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
-from ..export.shipped import load_analysis, load_context, load_synthesis
+from ..export.shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
-from .feeds import context_feed, scalar
+from .feeds import dequantizer_feed, quantizer_feed, scalar
 
 
 def best_device() -> torch.device:
@@ -73,18 +73,19 @@ class TorchNetworks:
             results = module(*(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in feed))
             return tuple(result.cpu().numpy() for result in (results if isinstance(results, tuple) else (results,)))
 
-    def _context(self, *arguments: np.ndarray | float, encoding: bool) -> tuple[np.ndarray, ...]:
-        return self._run("context", load_context, list(context_feed(*arguments, encoding=encoding).values()))
-
     def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         y, z = self._run("analysis", load_analysis, [to_blocks(pixels)[None], scalar(level)])
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return from_phases(self._context(z, y, coded, level, encoding=True)[0][0], np.int32)
+        feed = quantizer_feed(z, y, coded, level)
+        (symbols,) = self._run("quantizer", load_quantizer, list(feed.values()))
+        return from_phases(symbols[0], np.int32)
 
-    def dequantize(self, z: np.ndarray, symbols: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        return from_phases(self._context(z, symbols, coded, level, encoding=False)[1][0], np.float32)
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
+        feed = dequantizer_feed(z, symbols, level)
+        (latents,) = self._run("dequantizer", load_dequantizer, list(feed.values()))
+        return from_phases(latents[0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         load = partial(load_synthesis, reduction=reduction)

@@ -14,7 +14,7 @@ from torch.export import Dim
 
 from ..network import PicoModel
 from ..weights import DECODER_FILES, OTHER_FILES, SYNTHESIS_FILES, file_hash, model_id
-from .graphs import AnalysisGraph, ContextGraph, SynthesisGraph
+from .graphs import AnalysisGraph, DequantizerGraph, QuantizerGraph, SynthesisGraph
 from .onnx_file import write_onnx
 from .tables import scale_tables
 
@@ -47,7 +47,8 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     # Sizes that differ from each other, so that the export cannot take one for the other.
     h, w = Dim("h", min=1, max=64), Dim("w", min=1, max=64)
     level, grid, phases = torch.tensor([3.5]), (1, latents, 8, 12), (1, 4 * latents, 4, 6)
-    fine = {2: 4 * h, 3: 4 * w}
+    coarse, middle, fine = {2: h, 3: w}, {2: 2 * h, 3: 2 * w}, {2: 4 * h, 3: 4 * w}
+    z = torch.zeros(1, hyper, 2, 3)
     write_onnx(
         AnalysisGraph(model),
         (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), level),
@@ -57,18 +58,20 @@ def write_networks(model: PicoModel, folder: Path) -> None:
         folder / "analysis.onnx",
     )
     write_onnx(
-        ContextGraph(model),
-        (
-            torch.zeros(1, hyper, 2, 3),
-            torch.zeros(phases),
-            torch.ones(phases, dtype=torch.bool),
-            level,
-            torch.tensor([True]),
-        ),
-        ["hyperlatents", "given", "coded", "level", "encoding"],
-        ["symbols", "latents"],
-        ({2: h, 3: w}, {2: 2 * h, 3: 2 * w}, {2: 2 * h, 3: 2 * w}, None, None),
-        folder / "context.onnx",
+        QuantizerGraph(model),
+        (z, torch.zeros(phases), torch.ones(phases, dtype=torch.uint8), level),
+        ["hyperlatents", "latents", "coded", "level"],
+        ["symbols"],
+        (coarse, middle, middle, None),
+        folder / "quantizer.onnx",
+    )
+    write_onnx(
+        DequantizerGraph(model),
+        (z, torch.zeros(phases), level),
+        ["hyperlatents", "symbols", "level"],
+        ["latents"],
+        (coarse, middle, None),
+        folder / "dequantizer.onnx",
     )
     for reduction, name in SYNTHESIS_FILES.items():
         write_onnx(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
 from ..phases import ORDER
-from .shipped import load_analysis, load_context, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_synthesis, model_config
 
 SIDE = 512
 """Windows of the default tile, 504 and a margin of 4 on each side, and the only size that these programs take."""
@@ -97,7 +97,7 @@ class DeviceContext(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        graph = load_context(folder)
+        graph = load_dequantizer(folder)
         self.context, self.levels = _for_device(graph.context), Interpolation(graph.levels)
         self.width = LevelTable(graph.context.log_width)
         self.phases = Phases(graph.context.log_width.shape[1])

@@ -21,6 +21,11 @@ class FoldedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.convolve(x, self.weight, self.bias)
 
+    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The output in two halves, each from a convolution of its own: runtimes fuse what follows into these."""
+        weights, biases = self.weight.chunk(2), self.bias.chunk(2)
+        return self.convolve(x, weights[0], biases[0]), self.convolve(x, weights[1], biases[1])
+
 
 def fold(module: nn.Module) -> nn.Module:
     """A copy of ``module`` in which every foldable convolution is folded; it computes the same function."""

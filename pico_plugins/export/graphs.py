@@ -28,29 +28,39 @@ class AnalysisGraph(nn.Module):
 
 
 class ContextGraph(nn.Module):
-    """The context model in both directions: when ``encoding``, ``given`` are latents, otherwise symbols.
+    """The context model, once for each direction below.
 
-    hyperlatents, given, coded (bool), level (1,), encoding (1,) bool -> symbols and reconstructed latents. All but the
-    hyperlatents come as phases, (1, 4 C, H/32, W/32): runtimes are slow at taking them apart and joining them.
+    Latents, symbols and ``coded`` are phases, (1, 4 C, H/32, W/32): runtimes are slow at taking them apart and joining
+    them.
     """
 
     def __init__(self, model: PicoModel) -> None:
         super().__init__()
         self.context, self.levels = fold(model.context), model.config.levels
 
-    def forward(
-        self, hyperlatents: Tensor, given: Tensor, coded: Tensor, level: Tensor, encoding: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        given_phases, coded_phases = given.chunk(PHASES, 1), coded.float().chunk(PHASES, 1)
+
+class QuantizerGraph(ContextGraph):
+    """hyperlatents, latents, coded (uint8, 0 or 1), level (1,) -> symbols."""
+
+    def forward(self, hyperlatents: Tensor, latents: Tensor, coded: Tensor, level: Tensor) -> Tensor:
+        given, mask = latents.chunk(PHASES, 1), coded.float().chunk(PHASES, 1)
         symbols: list[Tensor] = []
 
         def reconstruct(phase: int, mu: Tensor, q: Tensor) -> Tensor:
-            rounded = torch.round((given_phases[phase] - mu) / q)
-            symbols.append(torch.where(encoding, rounded, given_phases[phase]) * coded_phases[phase])
+            symbols.append(torch.round((given[phase] - mu) / q) * mask[phase])
             return symbols[-1] * q + mu
 
-        latents = self.context.phases(hyperlatents, level_weights(level, self.levels), reconstruct)[0]
-        return torch.cat(symbols, 1), torch.cat(latents, 1)
+        self.context.phases(hyperlatents, level_weights(level, self.levels), reconstruct)
+        return torch.cat(symbols, 1)
+
+
+class DequantizerGraph(ContextGraph):
+    """hyperlatents, symbols (0 where nothing is coded), level (1,) -> reconstructed latents."""
+
+    def forward(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor) -> Tensor:
+        given = symbols.chunk(PHASES, 1)
+        weights = level_weights(level, self.levels)
+        return torch.cat(self.context.phases(hyperlatents, weights, lambda i, mu, q: given[i] * q + mu)[0], 1)
 
 
 class SynthesisGraph(nn.Module):

@@ -20,9 +20,10 @@ def write_onnx(
     Weights are stored in float16 and cast to float32 in the graph (every runtime does that once, when it loads): half
     the size, and the computation stays float32.
     """
-    quiet = logging.getLogger("torch.onnx")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
+    quiet = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in quiet]
+    for logger in quiet:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -36,7 +37,8 @@ def write_onnx(
                 verbose=False,
             )
     finally:
-        quiet.setLevel(level)
+        for logger, level in zip(quiet, levels, strict=True):
+            logger.setLevel(level)
     model = program.model_proto
     _halve(model.graph)
     _strip(model)

@@ -15,9 +15,14 @@ from ..scale_decoder import HIDDEN_LIMIT, HYPERLATENT_LIMIT, SHIFT, ScaleDecoder
 from ..weights import SYNTHESIS_FILES
 from .device import SIDE
 from .onnx_file import write_onnx
-from .shipped import load_analysis, load_context, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis, model_config
 
-NETWORKS = {"encoder": "analysis.onnx", "context": "context.onnx", "decoder": SYNTHESIS_FILES[1]}
+NETWORKS = {
+    "encoder": "analysis.onnx",
+    "quantizer": "quantizer.onnx",
+    "dequantizer": "dequantizer.onnx",
+    "decoder": SYNTHESIS_FILES[1],
+}
 """Name here -> shipped file: the dynamic networks are the shipped ones, byte for byte."""
 
 _TYPES = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
@@ -40,18 +45,15 @@ def _describe(path: Path) -> dict[str, object]:
 
 
 def write_static(folder: Path, into: Path) -> None:
-    """The three networks for windows of 512 x 512 pixels only, with no shape left to compute."""
+    """The networks for windows of 512 x 512 pixels only, with no shape left to compute."""
     config, level = model_config(folder), torch.tensor([3.5])
     grid, fine = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 4
     phases = (1, 4 * config.latents, SIDE // 32, SIDE // 32)
     z = torch.zeros(1, config.hyperlatents, SIDE // 64, SIDE // 64)
     for name, module, arguments in (
         ("encoder", load_analysis(folder), (torch.zeros(1, 48, fine, fine, dtype=torch.uint8), level)),
-        (
-            "context",
-            load_context(folder),
-            (z, torch.zeros(phases), torch.ones(phases, dtype=torch.bool), level, torch.tensor([True])),
-        ),
+        ("quantizer", load_quantizer(folder), (z, torch.zeros(phases), torch.ones(phases, dtype=torch.uint8), level)),
+        ("dequantizer", load_dequantizer(folder), (z, torch.zeros(phases), level)),
         ("decoder", load_synthesis(folder), (torch.zeros(grid), level, torch.zeros(1))),
     ):
         graph = onnx.load(folder / NETWORKS[name]).graph

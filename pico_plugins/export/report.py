@@ -12,7 +12,7 @@ from ..network.complexity import kmac_per_pixel
 from ..tiles import TileGrid
 from .device import PROGRAMS, SIDE, input_shapes
 from .memory import peak_activations
-from .shipped import load_analysis, load_context, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_synthesis, model_config
 
 PHOTO = (4032, 3024)
 """What a phone's camera means by 12 megapixels."""
@@ -38,8 +38,8 @@ def _cell(value: float | str | None) -> str:
 def report(folder: Path) -> str:
     """A table of the model in ``folder``: encoder, and decoder with context model, for one window in float16."""
     synthesis = load_synthesis(folder)
-    sizes = (_parameters(load_analysis(folder)), _parameters(load_context(folder), synthesis.decoder))
-    files = [(folder / name).stat().st_size for name in ("analysis.onnx", "context.onnx", "synthesis.onnx")]
+    sizes = (_parameters(load_analysis(folder)), _parameters(load_dequantizer(folder), synthesis.decoder))
+    files = [(folder / name).stat().st_size for name in ("analysis.onnx", "dequantizer.onnx", "synthesis.onnx")]
     macs = kmac_per_pixel(PicoModel(model_config(folder)))
     peaks = [
         peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values()))

@@ -17,7 +17,7 @@ from torch import nn
 
 from ..network import ModelConfig, PicoModel
 from ..weights import SYNTHESIS_FILES
-from .graphs import AnalysisGraph, ContextGraph, SynthesisGraph
+from .graphs import AnalysisGraph, DequantizerGraph, QuantizerGraph, SynthesisGraph
 
 _HALF = ".half"  # how write_onnx names a weight that it stores in float16
 
@@ -32,9 +32,14 @@ def load_analysis(folder: Path) -> AnalysisGraph:
     return _filled(AnalysisGraph(_skeleton(folder)), folder / "analysis.onnx")
 
 
-def load_context(folder: Path) -> ContextGraph:
-    """``context.onnx`` as a module, float32, on the CPU. Errors as :func:`load_synthesis`."""
-    return _filled(ContextGraph(_skeleton(folder)), folder / "context.onnx")
+def load_quantizer(folder: Path) -> QuantizerGraph:
+    """``quantizer.onnx`` as a module, float32, on the CPU. Errors as :func:`load_synthesis`."""
+    return _filled(QuantizerGraph(_skeleton(folder)), folder / "quantizer.onnx")
+
+
+def load_dequantizer(folder: Path) -> DequantizerGraph:
+    """``dequantizer.onnx`` as a module, float32, on the CPU. Errors as :func:`load_synthesis`."""
+    return _filled(DequantizerGraph(_skeleton(folder)), folder / "dequantizer.onnx")
 
 
 def load_synthesis(folder: Path, reduction: int = 1) -> SynthesisGraph:

@@ -57,7 +57,7 @@ class ContextStep(nn.Module):
         x = self.mix(torch.cat([prior, *seen], dim=1) if seen else prior)
         x = F.leaky_relu(self.scale(x, weights), 0.1)
         x = x + F.leaky_relu(self.hidden(self.gather(x)), 0.1)
-        mu, log_q = self.head(x).chunk(2, dim=1)
+        mu, log_q = self.head.halves(x)
         return mu, torch.exp((log_q + log_width).clamp(-6.0, 8.0))
 
 

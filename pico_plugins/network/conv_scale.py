@@ -23,6 +23,10 @@ class FoldableConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.convolve(x, *self.folded())
 
+    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The output in two halves of its channels."""
+        return self(x).chunk(2, dim=1)
+
 
 class ConvScale(FoldableConv):
     """Convolution with W' = s_in * s_out * W and b' = s_out * b (PICO paper, section on ConvScale).

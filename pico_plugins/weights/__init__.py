@@ -20,8 +20,8 @@ SYNTHESIS_FILES = {1: "synthesis.onnx", 2: "half.onnx", 4: "quarter.onnx", 8: "e
 """The network that shows an image, and those that show it so many times smaller."""
 
 # What a decoder needs and therefore what defines the model: encoder and reduced images may improve under the same id.
-DECODER_FILES = ("entropy.safetensors", "context.onnx", SYNTHESIS_FILES[1])
-OTHER_FILES = ("analysis.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (2, 4, 8)))
+DECODER_FILES = ("entropy.safetensors", "dequantizer.onnx", SYNTHESIS_FILES[1])
+OTHER_FILES = ("analysis.onnx", "quantizer.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (2, 4, 8)))
 
 
 def file_hash(path: Path) -> str:

@@ -98,8 +98,9 @@ def test_most_negative_integer_survives(entropy):
 
 def test_groups_are_in_order_of_index_then_position():
     indices = np.array([[3, 0, 1], [1, 3, 2]], np.uint8)
-    groups = [(index, positions.tolist()) for index, positions in group_by_index(indices, 4)]
-    assert groups == [(1, [2, 3]), (2, [5]), (3, [0, 4])]
+    order, groups = group_by_index(indices)
+    assert order.tolist() == [2, 3, 5, 0, 4]
+    assert groups == [(1, 2), (2, 1), (3, 2)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x05\0", b"\xff\xff\xff\xff\xff\x01", b"\0abc", b"\0" + bytes(4)])

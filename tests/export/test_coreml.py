@@ -145,7 +145,7 @@ def coded(pixels: np.ndarray, at: float) -> tuple[np.ndarray, np.ndarray, np.nda
     y, z = networks.analyse(np.ascontiguousarray(pixels), at)
     mask = np.random.default_rng(0).random(y.shape) < 0.8
     symbols = networks.quantize(z, y, mask, at)
-    return z, symbols, networks.synthesise(networks.dequantize(z, symbols, mask, at), at, 0.0)
+    return z, symbols, networks.synthesise(networks.dequantize(z, symbols, at), at, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -192,14 +192,14 @@ def test_the_converted_graph_computes_the_same(traced, photo, dtype, at, bound):
     assert expected.any()
     assert np.mean(symbols != expected) < (0 if dtype == "float32" else 0.01) + 1e-3
     assert not symbols[~mask].any()
-    latents = networks.dequantize(z, symbols, mask, at)
+    latents = networks.dequantize(z, symbols, at)
     shown = networks.synthesise(latents, at, 0.0)
-    by_reference = reference.synthesise(reference.dequantize(z, symbols, mask, at), at, 0.0)
+    by_reference = reference.synthesise(reference.dequantize(z, symbols, at), at, 0.0)
     assert shown.shape == pixels.shape
     assert psnr(by_reference, shown) > bound
     # Reduced images and other windows are the reference's.
     small = networks.synthesise(latents, at, 0.0, 8)
-    assert np.array_equal(small, reference.synthesise(reference.dequantize(z, symbols, mask, at), at, 0.0, 8))
+    assert np.array_equal(small, reference.synthesise(reference.dequantize(z, symbols, at), at, 0.0, 8))
     other = np.ascontiguousarray(photo[:64, :192])
     assert np.array_equal(networks.analyse(other, at)[0], reference.analyse(other, at)[0])
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 import pico_plugins
 from pico_plugins import weights
-from pico_plugins.backends.feeds import context_feed, scalar
+from pico_plugins.backends.feeds import dequantizer_feed, quantizer_feed, scalar
 from pico_plugins.backends.onnxruntime import OnnxRuntimeNetworks
 from pico_plugins.cli import main
 from pico_plugins.phases import from_phases
@@ -73,12 +73,12 @@ def test_static_networks_compute_the_same(exported, photo):
     assert np.allclose(static_y[0], y, atol=1e-3)
     assert np.mean(static_z[0] != z) < 1e-3
     symbols = reference.quantize(z, y, coded, 3.0)
-    static_symbols, _ = run("context", context_feed(z, y, coded, 3.0, encoding=True))
+    (static_symbols,) = run("quantizer", quantizer_feed(z, y, coded, 3.0))
     assert np.mean(from_phases(static_symbols[0], np.int32) != symbols) < 1e-3
-    _, phases = run("context", context_feed(z, symbols, coded, 3.0, encoding=False))
+    (phases,) = run("dequantizer", dequantizer_feed(z, symbols, 3.0))
     latents = from_phases(phases[0], np.float32)[None]
     (blocks,) = run("decoder", {"latents": latents, "level": scalar(3.0), "realism": scalar(0.0)})
-    expected = reference.synthesise(reference.dequantize(z, symbols, coded, 3.0), 3.0, 0.0)
+    expected = reference.synthesise(reference.dequantize(z, symbols, 3.0), 3.0, 0.0)
     assert np.abs(from_blocks(blocks[0]).astype(int) - expected).max() <= 1
 
 
@@ -86,7 +86,7 @@ def test_static_shapes_opset_and_description(exported):
     facts = json.loads((exported / "model.json").read_text())
     assert facts["model"] == weights.DEFAULT
     assert {path.name for path in exported.glob("*.onnx")} == facts["networks"].keys()
-    assert len(facts["networks"]) == 6
+    assert len(facts["networks"]) == 8
     for name, network in facts["networks"].items():
         graph = onnx.load(exported / name)
         onnx.checker.check_model(graph)

@@ -10,16 +10,16 @@ import json
 import shutil
 
 from pico_plugins import weights
-from pico_plugins.export.shipped import load_context, load_synthesis
+from pico_plugins.export.shipped import load_dequantizer, load_synthesis
 
 FOLDER = weights.model_folder(weights.DEFAULT)
 
 
 def test_every_weight_of_the_file_is_in_the_module():
-    module = load_context(FOLDER)
+    module = load_dequantizer(FOLDER)
     stored = {
         t.name.removesuffix(".half"): onnx.numpy_helper.to_array(t)
-        for t in onnx.load(FOLDER / "context.onnx").graph.initializer
+        for t in onnx.load(FOLDER / "dequantizer.onnx").graph.initializer
     }
     named = dict(module.named_parameters())
     learned = {name for name in stored if name.startswith("context.")}
@@ -36,7 +36,7 @@ def test_weights_of_another_configuration_are_refused(tmp_path):
     manifest.write_text(json.dumps(facts))
     with pytest.raises(ValueError, match=r"synthesis\.onnx: decoder\.to_eighth\.weight is"):
         load_synthesis(tmp_path)
-    shutil.copy(FOLDER / "context.onnx", tmp_path / "synthesis.onnx")
+    shutil.copy(FOLDER / "dequantizer.onnx", tmp_path / "synthesis.onnx")
     manifest.write_text((FOLDER / "manifest.json").read_text())
     with pytest.raises(ValueError, match=r"no place for context\."):
         load_synthesis(tmp_path)

@@ -52,7 +52,7 @@ def test_networks_agree_with_training(model, folder):
     symbols = networks.quantize(z, y, coded, level)
     assert symbols.any()
     assert not symbols[~coded].any()
-    latents = networks.dequantize(z, symbols, coded, level)
+    latents = networks.dequantize(z, symbols, level)
     taken = []
 
     def reconstruct(phase, mu, q):
@@ -99,5 +99,5 @@ def test_paper_config_exports_and_runs(tmp_path):
     y, z = networks.analyse(np.zeros((64, 64, 3), np.uint8), 3.0)
     assert y.shape == (320, 4, 4)
     symbols = networks.quantize(z, y, np.ones(y.shape, bool), 3.0)
-    latents = networks.dequantize(z, symbols, np.ones(y.shape, bool), 3.0)
+    latents = networks.dequantize(z, symbols, 3.0)
     assert networks.synthesise(latents, 3.0, 0.0).shape == (64, 64, 3)

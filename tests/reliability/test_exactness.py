@@ -76,9 +76,9 @@ class Recorder:
     def __getattr__(self, name: str) -> object:
         return getattr(self.networks, name)
 
-    def dequantize(self, z, values, coded, level):
-        self.seen[hashlib.sha256(z.tobytes() + values.tobytes() + coded.tobytes()).hexdigest()] = values.shape
-        return self.networks.dequantize(z, values, coded, level)
+    def dequantize(self, z, values, level):
+        self.seen[hashlib.sha256(z.tobytes() + values.tobytes()).hexdigest()] = values.shape
+        return self.networks.dequantize(z, values, level)
 
 
 class Noisy(Recorder):
@@ -100,8 +100,8 @@ class Noisy(Recorder):
         values = self.networks.quantize(z, y, coded, level)
         return np.where(coded, np.rint(self._off(values)), 0).astype(np.int32)
 
-    def dequantize(self, z, values, coded, level):
-        return self._off(super().dequantize(z, values, coded, level))
+    def dequantize(self, z, values, level):
+        return self._off(super().dequantize(z, values, level))
 
     def synthesise(self, latents, level, realism, reduction=1):
         pixels = self.networks.synthesise(latents, level, realism, reduction)

@@ -211,7 +211,7 @@ except SystemExit:
     assert done.stdout == "watched\n"
 
 
-@pytest.mark.parametrize("name", [*weights.DECODER_FILES, "analysis.onnx"])
+@pytest.mark.parametrize("name", [*weights.DECODER_FILES, "analysis.onnx", "quantizer.onnx"])
 def test_changed_weights_are_refused(tmp_path, monkeypatch, name):
     """One byte of any file of the model: checked before it is used."""
     import shutil
