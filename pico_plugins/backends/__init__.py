@@ -31,7 +31,7 @@ class Networks(Protocol):
         """Latents -> int32 symbols round((y - mu) / q), 0 wherever ``coded`` (bool) is not set."""
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
-        """int32 symbols, 0 where nothing is coded -> reconstructed latents q * symbol + mu, float32 (or what else the next method takes)."""
+        """int32 symbols, 0 where nothing is coded -> latents q * symbol + mu, float32, or what comes next takes."""
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 2, 4 or 8 the image that much smaller."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
 from ..phases import ORDER
+from .fold import FoldedConv
 from .shipped import load_analysis, load_dequantizer, load_synthesis, model_config
 
 SIDE = 512
@@ -50,10 +51,27 @@ class DeviceScale(nn.Module):
         return x * scale
 
 
+class DeviceConv(nn.Module):
+    """:class:`~pico_plugins.export.fold.FoldedConv` whose weights stay whole, as they are shipped."""
+
+    def __init__(self, conv: FoldedConv) -> None:
+        super().__init__()
+        self.weight, self.bias, self.convolve = conv.weight, conv.bias, conv.convolve
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight, self.bias)
+
+    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The output in two halves of its channels."""
+        return self(x).chunk(2, dim=1)
+
+
 def _for_device(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` with its scales replaced."""
+    """A copy of ``module`` with its scales and convolutions replaced."""
     if isinstance(module, ResolutionScale):
         return DeviceScale(module)
+    if isinstance(module, FoldedConv):
+        return DeviceConv(module)
     module = copy.copy(module)
     module._modules = {name: _for_device(child) for name, child in module._modules.items()}
     return module
