@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..network.conv_scale import FoldableConv
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
 from ..phases import ORDER
@@ -51,19 +52,10 @@ class DeviceScale(nn.Module):
         return x * scale
 
 
-class DeviceConv(nn.Module):
-    """:class:`~pico_plugins.export.fold.FoldedConv` whose weights stay whole, as they are shipped."""
+class DeviceConv(FoldedConv):
+    """The same convolution with its weights whole, as they are shipped."""
 
-    def __init__(self, conv: FoldedConv) -> None:
-        super().__init__()
-        self.weight, self.bias, self.convolve = conv.weight, conv.bias, conv.convolve
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.convolve(x, self.weight, self.bias)
-
-    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The output in two halves of its channels."""
-        return self(x).chunk(2, dim=1)
+    halves = FoldableConv.halves
 
 
 def _for_device(module: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..network.conv_scale import FoldableConv
 
 
-class FoldedConv(nn.Module):
+class FoldedConv(FoldableConv):
     """A :class:`FoldableConv` whose scales and Haar transform are multiplied into one weight."""
 
     def __init__(self, conv: FoldableConv) -> None:
@@ -18,8 +18,8 @@ class FoldedConv(nn.Module):
         self.weight, self.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
         self.convolve = conv.convolve
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.convolve(x, self.weight, self.bias)
+    def folded(self) -> tuple[Tensor, Tensor]:
+        return self.weight, self.bias
 
     def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The output in two halves, each from a convolution of its own: runtimes fuse what follows into these."""
