@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F
 
-from pico_plugins.export.fold import fold
+from pico_plugins.export.fold import FoldedConv, fold
 from pico_plugins.network import PAPER, TINY, ModelConfig, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel, parameters
 from pico_plugins.network.context import join_phases, split_phases
@@ -72,7 +72,9 @@ def test_folding_changes_nothing_but_the_parameters():
     model = PicoModel(TINY).eval()
     randomise(model)
     folded = fold(model.encoder)
-    assert not any(isinstance(part, FoldableConv) for part in folded.modules())
+    convolutions = [part for part in folded.modules() if isinstance(part, FoldableConv)]
+    assert convolutions and all(isinstance(conv, FoldedConv) for conv in convolutions)
+    assert len(list(folded.parameters())) < len(list(model.encoder.parameters()))
     blocks, weights = torch.rand(1, 48, 16, 32), level_weights(torch.tensor([2.5]), 8)
     for a, b in zip(model.encoder(blocks, weights), folded(blocks, weights), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
