@@ -143,16 +143,16 @@ class Decoder:
         """One window, uint8 (height, width, 3)."""
         level, ans, index = data[0], Ans(data[1:]), self.tensors["hyperlatents.index"]
         z = ans.take(np.broadcast_to(index[:, None, None], (len(index), height // 64, width // 64)), self.tables)
-        symbols = ans.take(self.scale_indices(z, level), self.tables)
+        symbols = ans.take(to_phases(self.scale_indices(z, level)), self.tables)
         assert ans.state == 0 and not ans.words and ans.at == len(ans.escapes), "damaged tile"
         at_level = np.array([level / 32], np.float32)
         feed = {
             "hyperlatents": z[None].astype(np.float32),
-            "symbols": to_phases(symbols)[None].astype(np.float32),
+            "symbols": symbols[None].astype(np.float32),
             "level": at_level,
         }
         (phases,) = self.dequantizer.run(None, feed)
-        latents = np.empty((1, *symbols.shape), np.float32)
+        latents = np.empty((1, len(symbols) // 4, height // 16, width // 16), np.float32)
         for (row, column), phase in zip(PHASES, np.split(phases, 4, axis=1), strict=True):
             latents[:, :, row::2, column::2] = phase
         feed = {"latents": latents, "level": at_level, "realism": np.array([realism], np.float32)}

@@ -13,7 +13,7 @@ from .averaging import box_average
 from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
-from .pipeline import Progress, ordered, tiles_at_once
+from .pipeline import Progress, ordered, thread_count
 from .reader import TileReader
 from .tile_decoder import TileDecoding
 from .tiles import Tile, TileGrid
@@ -37,7 +37,7 @@ def _decoded_tiles(
 ) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
     """An iterator over the ``chosen`` tiles and their pixels, in order."""
     decode_one = TileDecoding(reader.header, realism, backend, reduction)
-    workers = tiles_at_once(threads, decode_one.model.networks.own_threads)
+    workers = thread_count(threads)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
         for tile in chosen:

@@ -14,7 +14,7 @@ from .files import writing
 from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
-from .pipeline import Progress, ordered, tiles_at_once
+from .pipeline import Progress, ordered, thread_count
 from .quality import check_fidelity, check_realism, level_of_quality
 from .tile_coder import encode_tile
 from .tiles import Tile
@@ -81,7 +81,7 @@ def encode_file(
         msg = f"tile must be from {MIN_TILE} to {MAX_TILE} pixels, not {tile!r}"
         raise ValueError(msg)
     model = Model(weights.DEFAULT, backend)
-    workers = tiles_at_once(threads, model.networks.own_threads)
+    workers = thread_count(threads)
     header = Header(
         width=width,
         height=height,

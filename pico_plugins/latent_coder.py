@@ -2,8 +2,8 @@
 
 Every symbol comes with an index into the frozen scale tables. Index 0 means "not coded, always 0". Symbols of equal
 index are coded as one group with one fixed integer model, groups in ascending order of index, symbols of a group in
-raster order (channel, row, column). Values outside a table are coded as its escape symbol; the values themselves
-stand in a list before the coded words.
+raster order (channel, row, column; latents: phase, channel, row, column). Values outside a table are coded as its
+escape symbol; the values themselves stand in a list before the coded words.
 """
 
 from __future__ import annotations

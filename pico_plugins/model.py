@@ -33,7 +33,7 @@ class EntropyModel:
     def decode_symbols(
         self, data: bytes, shape: tuple[int, int], level: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The exact half of decoding: hyperlatents, scale indices and symbols of a tile of ``shape`` pixels.
+        """The exact half of decoding a tile of ``shape`` pixels: hyperlatents; scale indices and symbols, in phases.
 
         Raises :class:`DamagedError` if the bytes cannot be a tile of that shape.
         """

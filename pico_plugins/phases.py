@@ -1,4 +1,4 @@
-"""Latents to the four phases that the context model works on, and back.
+"""Latents to the four phases in which symbols are coded and the context model works, and back.
 
 A phase holds every second row and column. Copying strided rows here costs a fraction of what it costs in the graphs.
 """

@@ -30,15 +30,6 @@ def thread_count(threads: int | None) -> int:
     return threads
 
 
-def tiles_at_once(threads: int | None, own_threads: bool) -> int:
-    """How many tiles to have under way for a user's ``threads``. Errors as :func:`thread_count`.
-
-    While a backend's ``own_threads`` run the networks of some tiles, ours code the symbols of others.
-    """
-    count = thread_count(threads)
-    return 2 * count if threads is None and own_threads else count
-
-
 def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """``map(work, items)`` on ``threads`` threads; results in order, at most ``threads + 1`` items under way.
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .phases import ORDER
 from .quality import LEVEL_STEPS
 
 SHIFT = 6
@@ -22,7 +23,7 @@ _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
 
 
 class IntegerLayer:
-    """One k x k convolution on integers, (h, w, C) -> (h, w, K), zero padded."""
+    """One k x k convolution on integers, (C, h, w) -> uint8 (K, h, w), zero padded; or 1 x 1 on (n, C, pixels)."""
 
     def __init__(
         self, weight: np.ndarray, bias: np.ndarray, level_bias: np.ndarray | None, input_limit: int, limit: int
@@ -41,44 +42,57 @@ class IntegerLayer:
             msg = f"integer scale decoder: sums may reach {bound}, which is not exact"
             raise ValueError(msg)
         self.dtype = np.float32 if bound < _FLOAT32_EXACT else np.float64
-        # (k * k * C, K): row order is that of the gathered neighbourhoods below.
-        matrix = np.ascontiguousarray(wide.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0]), self.dtype)
+        # (K, k * k * C): column order is that of the gathered neighbourhoods below.
+        matrix = np.ascontiguousarray(wide.transpose(0, 2, 3, 1).reshape(weight.shape[0], -1), self.dtype)
         self.matrix = np.ldexp(matrix, -SHIFT)
         self.bias, self.level_bias = bias.astype(np.int64), level_bias
 
     def at_level(self, level: int) -> np.ndarray:
-        """Bias (K,), plus half for rounding, at ``level`` in 1/32; divided by 2^6."""
+        """Bias (K, 1), plus half for rounding, at ``level`` in 1/32; divided by 2^6."""
         bias = self.bias + (1 << SHIFT - 1)
         if self.level_bias is not None:
             node, part = divmod(level, LEVEL_STEPS)
             after = min(node + 1, len(self.level_bias) - 1)
             table = self.level_bias.astype(np.int64)
             bias = bias + table[node] * (LEVEL_STEPS - part) + table[after] * part
-        return np.ldexp(bias.astype(self.dtype), -SHIFT)
+        return np.ldexp(bias.astype(self.dtype), -SHIFT)[:, None]
 
-    def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
-        """Integers in a float type."""
-        h, w, _ = x.shape
-        x = x.astype(self.dtype, copy=False)
-        if self.kernel > 1:
-            margin = self.kernel // 2
-            padded = np.pad(x, ((margin, margin), (margin, margin), (0, 0)))
-            taps = [padded[r : r + h, s : s + w] for r in range(self.kernel) for s in range(self.kernel)]
-            x = np.concatenate(taps, axis=-1)
-        sums = x.reshape(h * w, -1) @ self.matrix
+    def multiply(self, x: np.ndarray, level: int) -> np.ndarray:
+        """(..., k * k * C, pixels) -> uint8 (..., K, pixels)."""
+        sums = self.matrix @ x.astype(self.dtype, copy=False)
         sums += self.at_level(level)
         np.clip(sums, 0, self.limit, out=sums)
-        return np.floor(sums, out=sums).reshape(h, w, -1)
+        return sums.astype(np.uint8)  # rounds down what is not negative
+
+    def __call__(self, x: np.ndarray, level: int) -> np.ndarray:
+        """The convolution: (C, h, w) -> uint8 (K, h, w)."""
+        channels, h, w = x.shape
+        if self.kernel > 1:
+            margin = self.kernel // 2
+            padded = np.zeros((channels, h + 2 * margin, w + 2 * margin), self.dtype)
+            padded[:, margin : margin + h, margin : margin + w] = x
+            x = np.concatenate(
+                [padded[:, r : r + h, s : s + w] for r in range(self.kernel) for s in range(self.kernel)]
+            )
+        return self.multiply(x.reshape(-1, h * w), level).reshape(-1, h, w)
 
 
 def _shuffle(x: np.ndarray) -> np.ndarray:
-    """(h, w, 4 C) -> (2h, 2w, C); channel 4 c + 2 r + s goes to row offset r, column offset s."""
-    h, w, c4 = x.shape
-    return x.reshape(h, w, c4 // 4, 2, 2).transpose(0, 3, 1, 4, 2).reshape(2 * h, 2 * w, c4 // 4)
+    """(4 C, h, w) -> (C, 2h, 2w); channel 4 c + 2 r + s goes to row offset r, column offset s."""
+    c4, h, w = x.shape
+    return x.reshape(c4 // 4, 2, 2, h, w).transpose(0, 3, 1, 4, 2).reshape(c4 // 4, 2 * h, 2 * w)
+
+
+def _in_phases(name: str, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters of a layer; of ``up2`` with its channels in the order of the phases that they are shuffled to."""
+    if name != "up2":
+        return weight, bias
+    channels = np.concatenate([np.arange(2 * row + column, len(bias), 4) for row, column in ORDER])
+    return weight[channels], bias[channels]
 
 
 class ScaleDecoder:
-    """z (hyperlatents, h, w) in [-127, 127] -> uint8 indices (latents, 4h, 4w); 0 = not coded."""
+    """z (hyperlatents, h, w) in [-127, 127] -> uint8 indices (4 latents, 2h, 2w), in phases; 0 = not coded."""
 
     LAYERS = ("gather", "up1", "mix", "up2", "head")
 
@@ -87,8 +101,7 @@ class ScaleDecoder:
         self.layers = {}
         for name in self.LAYERS:
             self.layers[name] = IntegerLayer(
-                tensors[f"{name}.weight"],
-                tensors[f"{name}.bias"],
+                *_in_phases(name, tensors[f"{name}.weight"], tensors[f"{name}.bias"]),
                 tensors.get(f"{name}.level_bias"),
                 HYPERLATENT_LIMIT if name == "gather" else HIDDEN_LIMIT,
                 tables - 1 if name == "head" else HIDDEN_LIMIT,
@@ -96,7 +109,7 @@ class ScaleDecoder:
 
     def __call__(self, z: np.ndarray, level: int) -> np.ndarray:
         run = self.layers
-        x = run["gather"](z.transpose(1, 2, 0), level)
-        x = _shuffle(run["up1"](x, level))
-        x = _shuffle(run["up2"](run["mix"](x, level), level))
-        return np.ascontiguousarray(run["head"](x, level).astype(np.uint8).transpose(2, 0, 1))
+        x = _shuffle(run["up1"](run["gather"](z, level), level))
+        x = run["up2"](run["mix"](x, level), level)
+        phases = x.reshape(len(ORDER), -1, x.shape[1] * x.shape[2])
+        return run["head"].multiply(phases, level).reshape(-1, *x.shape[1:])

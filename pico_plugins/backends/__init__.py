@@ -21,17 +21,20 @@ import numpy as np
 class Networks(Protocol):
     """What the codec asks of a backend. ``level`` is 0 ... 7, ``realism`` 0 ... 1."""
 
-    own_threads: bool
-    """Whether the networks run on threads of the backend's own while the caller waits."""
-
     def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W, 3), sides multiples of 64 -> latents y, float32 (C, H/16, W/16), and hyperlatents z, int32."""
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
-        """Latents -> int32 symbols round((y - mu) / q), 0 wherever ``coded`` (bool) is not set."""
+        """Latents -> int32 symbols round((y - mu) / q) (4 C, H/32, W/32), 0 wherever ``coded`` (bool) is not set.
+
+        Symbols and ``coded`` are in phases, see :mod:`pico_plugins.phases`.
+        """
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
-        """int32 symbols, 0 where nothing is coded -> latents q * symbol + mu, float32, or what comes next takes."""
+        """int32 symbols in phases, 0 where nothing is coded -> latents q * symbol + mu, float32 (C, H/16, W/16).
+
+        Or what :meth:`synthesise` takes instead.
+        """
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         """Reconstructed latents -> uint8 (H, W, 3), or with ``reduction`` 2, 4 or 8 the image that much smaller."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..phases import from_phases, to_phases
+from .feeds import Symbols
 from .onnxruntime import OnnxRuntimeNetworks
 
 PROGRAMS = ("encoder", "quantizer", "decoder")
@@ -24,20 +25,8 @@ def _four_axes(value: float) -> np.ndarray:
     return np.full((1, 1, 1, 1), value, np.float16)
 
 
-@dataclass
-class Symbols:
-    """What the decoder package takes. It holds the context model too: in place of latents these wait for it."""
-
-    z: np.ndarray
-    symbols: np.ndarray
-    level: float
-
-
 class CoreMlNetworks:
     """See :class:`pico_plugins.backends.Networks`. The packages' folder is named by the variable ``PICO_COREML``."""
-
-    own_threads = False
-    side = 512
 
     def __init__(self, folder: Path, threads: int) -> None:
         """Raises ``ValueError`` off the Mac, and where there are no packages of this model."""
@@ -80,9 +69,10 @@ class CoreMlNetworks:
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         if z.shape[1:] != (self.side // 64, self.side // 64):
             return self._others.quantize(z, y, coded, level)
-        feed = {"hyperlatents": z, "latents": y, "coded": coded}
+        feed = {"hyperlatents": z, "latents": y, "coded": from_phases(coded, np.float16)}
         feed = {name: array[None].astype(np.float16) for name, array in feed.items()}
-        return self._predict("quantizer", feed | {"level": _four_axes(level)})["symbols"][0].astype(np.int32)
+        symbols = self._predict("quantizer", feed | {"level": _four_axes(level)})["symbols"][0]
+        return to_phases(symbols, np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray | Symbols:
         if z.shape[1:] != (self.side // 64, self.side // 64):
@@ -91,7 +81,7 @@ class CoreMlNetworks:
 
     def synthesise(self, latents: np.ndarray | Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         if isinstance(latents, Symbols) and reduction == 1:
-            feed = {"hyperlatents": latents.z, "symbols": latents.symbols}
+            feed = {"hyperlatents": latents.z, "symbols": from_phases(latents.symbols, np.float16)}
             feed = {name: array[None].astype(np.float16) for name, array in feed.items()}
             feed |= {"level": _four_axes(level), "realism": _four_axes(realism)}
             return self._predict("decoder", feed)["image"][0].transpose(1, 2, 0).astype(np.uint8)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..phases import to_phases
+
+
+@dataclass
+class Symbols:
+    """In place of latents, where one graph holds the context model and the decoder: what it takes."""
+
+    z: np.ndarray
+    symbols: np.ndarray
+    level: float
 
 
 def scalar(value: float) -> np.ndarray:
@@ -13,19 +24,19 @@ def scalar(value: float) -> np.ndarray:
 
 
 def quantizer_feed(z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> dict[str, np.ndarray]:
-    """Inputs of the context graph that quantizes; ``coded`` is bool."""
+    """Inputs of the context graph that quantizes; ``coded``, in phases, is bool."""
     return {
         "hyperlatents": z[None].astype(np.float32),
         "latents": to_phases(y, np.float32)[None],
-        "coded": to_phases(coded.view(np.uint8), np.uint8)[None],
+        "coded": coded.view(np.uint8)[None],
         "level": scalar(level),
     }
 
 
 def dequantizer_feed(z: np.ndarray, symbols: np.ndarray, level: float) -> dict[str, np.ndarray]:
-    """Inputs of the context graph that takes symbols back to latents."""
+    """Inputs of the context graph that takes symbols, in phases, back to latents."""
     return {
         "hyperlatents": z[None].astype(np.float32),
-        "symbols": to_phases(symbols, np.float32)[None],
+        "symbols": symbols[None].astype(np.float32),
         "level": scalar(level),
     }

@@ -23,7 +23,7 @@ class OnnxNetworks:
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         (symbols,) = self._run("quantizer.onnx", quantizer_feed(z, y, coded, level))
-        return from_phases(symbols[0], np.int32)
+        return symbols[0].astype(np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
         (latents,) = self._run("dequantizer.onnx", dequantizer_feed(z, symbols, level))

@@ -14,8 +14,6 @@ from .onnx_networks import OnnxNetworks
 class OnnxRuntimeNetworks(OnnxNetworks):
     """See :class:`pico_plugins.backends.Networks`."""
 
-    own_threads = False
-
     def __init__(self, folder: Path, threads: int) -> None:
         self._folder = folder
         self._options = onnxruntime.SessionOptions()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
 import openvino
 from openvino import opset1
 
-from ..pipeline import thread_count
+from ..phases import ORDER
+from ..pixel_blocks import from_blocks
 from ..weights import SYNTHESIS_FILES
+from .feeds import Symbols, dequantizer_feed, scalar
 from .onnx_networks import OnnxNetworks
 
 
@@ -40,54 +41,83 @@ def _round_with_the_last_convolution(model: openvino.Model) -> None:
     convert.input(0).replace_source_output(pixels.output(0))
 
 
-class OpenVinoNetworks(OnnxNetworks):
-    """See :class:`pico_plugins.backends.Networks`."""
+def _inputs(model: openvino.Model) -> dict[str, openvino.Node]:
+    return {parameter.get_friendly_name(): parameter for parameter in model.get_parameters()}
 
-    own_threads = True
+
+def _joined(dequantizer: openvino.Model, synthesis: openvino.Model) -> openvino.Model:
+    """Both in one, with the phases put together in it: the latents stay in the layout that convolutions work in.
+
+    To take them out and bring them back cost half as much as the context model itself.
+    """
+    phases = dict(zip(ORDER, dequantizer.results[0].input_value(0).get_node().input_values(), strict=True))
+    in_raster_order = opset1.concat([phases[place] for place in sorted(phases)], 1)
+    latents = opset1.depth_to_space(in_raster_order, "blocks_first", 2)
+    first, second = _inputs(dequantizer), _inputs(synthesis)
+    for name, source in (("latents", latents), ("level", first["level"])):
+        for target in second[name].output(0).get_target_inputs():
+            target.replace_source_output(source.output(0))
+    return openvino.Model(synthesis.results, [*first.values(), second["realism"]], synthesis.get_friendly_name())
+
+
+class OpenVinoNetworks(OnnxNetworks):
+    """See :class:`pico_plugins.backends.Networks`.
+
+    There is a compiled copy of a network for each thread that is in it at the same time. A copy has one stream without
+    a thread of its own, so that it runs in the thread that calls: handing tiles over to OpenVINO's threads cost a fifth
+    of decoding, and two threads in one such copy would wait for each other.
+    """
+
     precision = "f32"
 
     def __init__(self, folder: Path, threads: int) -> None:
         # OpenVINO's first conversion of an array takes a C++ lock and Python's in one order, and in the other when two
         # threads come at once: they wait for each other for ever. So the first one is here, alone.
         openvino.Tensor(np.zeros(1, np.float32), shared_memory=True).data.copy()
-        self._folder, self._core = folder, openvino.Core()
+        self._folder, self._threads, self._core = folder, threads, openvino.Core()
         if self.precision.upper() not in ("F32", *self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
             msg = f"this CPU does not compute in {self.precision}"
             raise ValueError(msg)
-        self._streams = thread_count(None)
-        self._threads = threads * self._streams
-        self._models: dict[str, openvino.CompiledModel] = {}
-        self._loading = threading.Lock()
-        self._own = threading.local()
+        self._idle: dict[str, list[openvino.InferRequest]] = {}
 
     def _precision(self, file: str) -> str:
         """Symbols are chosen in float32, as most decoders will take them back."""
         return "f32" if file == "quantizer.onnx" else self.precision
 
-    def _request(self, file: str) -> openvino.InferRequest:
-        """This thread's own request of a network that is loaded when it is first asked for."""
-        requests = self._own.__dict__
-        if file not in requests:
-            with self._loading:
-                if file not in self._models:
-                    settings = {
-                        "NUM_STREAMS": self._streams,
-                        "INFERENCE_NUM_THREADS": self._threads,
-                        "INFERENCE_PRECISION_HINT": self._precision(file),
-                    }
-                    model = self._core.read_model(self._folder / file)
-                    if file in SYNTHESIS_FILES.values():
-                        _round_with_the_last_convolution(model)
-                    self._models[file] = self._core.compile_model(model, "CPU", settings)
-            requests[file] = self._models[file].create_infer_request()
-        return requests[file]
+    def _compile(self, file: str) -> openvino.InferRequest:
+        settings = {
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "ENABLE_CPU_PINNING": False,  # one stream is pinned to the first CPU, and so would every copy's be
+            "INFERENCE_PRECISION_HINT": self._precision(file),
+        }
+        model = self._core.read_model(self._folder / file)
+        if file in SYNTHESIS_FILES.values():
+            _round_with_the_last_convolution(model)
+            model = _joined(self._core.read_model(self._folder / "dequantizer.onnx"), model)
+        return self._core.compile_model(model, "CPU", settings).create_infer_request()
 
     def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-        results = self._request(file).infer(feed, share_inputs=True)
-        return [results[i] for i in range(len(results))]
+        idle = self._idle.setdefault(file, [])
+        try:
+            request = idle.pop()
+        except IndexError:
+            request = self._compile(file)
+        try:
+            results = request.infer(feed, share_inputs=True)
+            return [results[i] for i in range(len(results))]
+        finally:
+            idle.append(request)
+
+    def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> Symbols:
+        return Symbols(z, symbols, level)
+
+    def synthesise(self, latents: Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
+        feed = dequantizer_feed(latents.z, latents.symbols, latents.level) | {"realism": scalar(realism)}
+        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
 
 
 class OpenVinoBf16Networks(OpenVinoNetworks):
-    """The same with encoder and decoder in bfloat16, where the CPU has it."""
+    """The same in bfloat16, where the CPU has it, but for the choice of symbols."""
 
     precision = "bf16"

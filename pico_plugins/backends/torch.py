@@ -28,8 +28,6 @@ def best_device() -> torch.device:
 class TorchNetworks:
     """See :class:`pico_plugins.backends.Networks`. float32 everywhere: no TF32, which is off by levels."""
 
-    own_threads = False
-
     def __init__(self, folder: Path, threads: int) -> None:
         self._folder, self._threads, self.device = folder, threads, best_device()
         self._modules: dict[str, torch.nn.Module] = {}
@@ -80,7 +78,7 @@ class TorchNetworks:
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         feed = quantizer_feed(z, y, coded, level)
         (symbols,) = self._run("quantizer", load_quantizer, list(feed.values()))
-        return from_phases(symbols[0], np.int32)
+        return symbols[0].astype(np.int32)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:
         feed = dequantizer_feed(z, symbols, level)

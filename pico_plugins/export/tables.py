@@ -1,4 +1,4 @@
-"""The frozen scale tables: integer frequencies of the symbols at each of the 64 scales."""
+"""The frozen scale tables: integer frequencies of the symbols at each scale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _integers(chances: np.ndarray) -> np.ndarray:
 
 
 def scale_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Radii int32 (64,) and all frequencies, uint32, one table after the other; table 0 (not coded) has none."""
+    """Radii int32 (56,) and all frequencies, uint32, one table after the other; table 0 (not coded) has none."""
     radii, tables = [0], []
     reach = torch.arange(1024, dtype=torch.float64)
     for index in range(1, SCALES):

@@ -72,7 +72,6 @@ class PicoModel(nn.Module):
             return _round((y_phases[phase] - mu) / q) * coded_phases[phase] * q + mu
 
         y_hat, mu, q = self.context(z_hat, weights, reconstruct)
-        # At index 0 nothing is coded; a symbol that would not have been 0 is charged, so that its scale grows.
         residual = (y - mu.float()) / q.float()
         y_bits = trained_bits(residual, index)
 

@@ -52,6 +52,8 @@ def _tables() -> tuple[Tensor, Tensor, Tensor]:
         grid = (torch.arange(_REACH * _FINE, dtype=torch.float64) / _FINE).expand(SCALES, -1).clone().requires_grad_()
         fine = symbol_bits(grid, scale_of_index(torch.arange(SCALES, dtype=torch.float64).view(-1, 1)))
         (by_magnitude,) = torch.autograd.grad(fine.sum(), grid)
+    bits = bits.detach()
+    bits[0] = 0  # nothing is coded there; only the derivatives are as if it were
     return tuple(table.detach().float().flatten() for table in (bits, by_index, by_magnitude))
 
 
@@ -76,10 +78,13 @@ class _TrainedBits(torch.autograd.Function):
 
 
 def trained_bits(values: Tensor, index: Tensor) -> Tensor:
-    """Bits of the rounded ``values`` coded with the scale table's ``index`` (integers 0 ... 63, broadcast to them).
+    """Bits of the rounded ``values`` coded with the scale table's ``index`` (integers 0 ... 55, broadcast to them).
 
     The value, and the gradient to ``index``, are those of the symbols that will really be coded. The gradient to
     ``values`` is that of the usual uniform noise in place of rounding. (Noise for everything would charge a symbol that
     is always 0 about 0.17 bits at the smallest scale, instead of nothing: 0.2 bits per pixel for 1.25 latents a pixel.)
+
+    Index 0 costs nothing, whatever the value; its derivative by the index is what makes the scale of a symbol grow that
+    would often not be 0.
     """
     return _TrainedBits.apply(values, index)

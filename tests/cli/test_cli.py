@@ -175,10 +175,11 @@ def test_bench_speed(tmp_path, photo):
     assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
     assert re.findall(r"^(1/\d) +[\d.]+ s", result.output, re.MULTILINE) == ["1/1", "1/2", "1/4", "1/8"]
     shares = [float(share) for share in re.findall(r"([\d.]+)%", result.output.split("where the time goes")[1])]
-    assert len(shares) == 14
-    for *stages, outside in (shares[:7], shares[7:]):  # encode's, decode's
+    assert len(shares) == 16
+    for *stages, outside, with_scale_decoder in (shares[:8], shares[8:]):  # encode's, decode's
         assert sum(stages) == pytest.approx(100, abs=0.5)
-        assert outside == pytest.approx(100 - sum(stages[:2]), abs=0.3)
+        assert with_scale_decoder == pytest.approx(100 - sum(stages[:2]), abs=0.3)
+        assert outside == pytest.approx(100 - sum(stages[:3]), abs=0.3)
         assert min(stages[:2]) > 2  # encoder and context model, context model and decoder
 
 

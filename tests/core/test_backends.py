@@ -20,7 +20,8 @@ from tests.conftest import psnr
 from tests.golden.symbols import FOLDER, symbols_hash
 
 REFERENCE = "onnxruntime"
-LATENTS = json.loads((weights.model_folder(weights.DEFAULT) / "manifest.json").read_text())["config"]["latents"]
+CONFIG = json.loads((weights.model_folder(weights.DEFAULT) / "manifest.json").read_text())["config"]
+LATENTS, HYPERLATENTS = CONFIG["latents"], CONFIG["hyperlatents"]
 OTHERS = [name for name in backends.available() if name != REFERENCE]
 
 
@@ -181,11 +182,9 @@ from pico_plugins import backends, weights
 networks = backends.load("openvino", weights.model_folder(weights.DEFAULT), 1)
 start = threading.Barrier(8)
 def work(_):
-    request = networks._request("eighth.onnx")
+    z, symbols = (np.zeros(({HYPERLATENTS}, 1, 1), np.int32), np.zeros(({4 * LATENTS}, 2, 2), np.int32))
     start.wait()
-    one = np.zeros(1, np.float32)
-    feed = dict(latents=np.zeros((1, {LATENTS}, 4, 4), np.float32), level=one, realism=one)
-    return request.infer(feed, share_inputs=True)
+    return networks.synthesise(networks.dequantize(z, symbols, 0.0), 0.0, 0.0, 8)
 with ThreadPoolExecutor(8) as pool:
     list(pool.map(work, range(8)))
 """

@@ -22,6 +22,7 @@ from pico_plugins.cli import main
 from pico_plugins.export import coreml
 from pico_plugins.export.coreml import OUTPUTS, PROGRAMS, ct, input_shapes
 from pico_plugins.export.palette import palette
+from pico_plugins.phases import from_phases
 from tests.conftest import psnr
 
 FOLDER = weights.model_folder(weights.DEFAULT)
@@ -124,7 +125,8 @@ def test_compressed_weights(packages, tmp_path, photo, kind, share, bound):
             if value is not None:
                 changed += not np.array_equal(value, parameter.half().numpy())
                 parameter.copy_(torch.from_numpy(value.astype(np.float32)).view_as(parameter))
-        shown = module(torch.from_numpy(z)[None].float(), torch.from_numpy(symbols)[None].float(), *level(3.5, 0.0))
+        given = torch.from_numpy(from_phases(symbols, np.float32))[None]
+        shown = module(torch.from_numpy(z)[None].float(), given, *level(3.5, 0.0))
     assert changed > 10
     quality = psnr(expected, shown[0].permute(1, 2, 0).numpy())
     print(f"{kind}: {quality:.1f} dB from the reference")
@@ -143,7 +145,7 @@ def coded(pixels: np.ndarray, at: float) -> tuple[np.ndarray, np.ndarray, np.nda
     """z, symbols and the pixels that the reference decodes from them."""
     networks = OnnxRuntimeNetworks(FOLDER, 1)
     y, z = networks.analyse(np.ascontiguousarray(pixels), at)
-    mask = np.random.default_rng(0).random(y.shape) < 0.8
+    mask = np.random.default_rng(0).random((4 * len(y), y.shape[1] // 2, y.shape[2] // 2)) < 0.8
     symbols = networks.quantize(z, y, mask, at)
     return z, symbols, networks.synthesise(networks.dequantize(z, symbols, at), at, 0.0)
 
@@ -185,7 +187,7 @@ def test_the_converted_graph_computes_the_same(traced, photo, dtype, at, bound):
     expected_y, expected_z = reference.analyse(pixels, at)
     assert np.abs(y - expected_y).max() < 0.01 * np.abs(expected_y).max()
     assert np.mean(z != expected_z) < 0.01
-    mask = np.random.default_rng(0).random(y.shape) < 0.8
+    mask = np.random.default_rng(0).random((4 * len(y), y.shape[1] // 2, y.shape[2] // 2)) < 0.8
     expected_y = expected_y.astype(np.float16).astype(np.float32)  # as the packages take them
     symbols = networks.quantize(expected_z, expected_y, mask, at)
     expected = reference.quantize(expected_z, expected_y, mask, at)

@@ -15,6 +15,7 @@ from pico_plugins.backends import onnxruntime
 from pico_plugins.export.bundle import write_bundle, write_networks
 from pico_plugins.network import PAPER, TINY, PicoModel
 from pico_plugins.network.level import level_weights
+from pico_plugins.phases import to_phases
 from tests.network.test_network import randomise
 
 
@@ -48,7 +49,7 @@ def test_networks_agree_with_training(model, folder):
     assert np.abs(y - y_torch[0].numpy()).max() < 0.02 * y_torch.abs().max()
     assert np.abs(z - z_torch[0].numpy()).max() < 0.6
 
-    coded = np.random.default_rng(1).random(y.shape) < 0.8
+    coded = np.random.default_rng(1).random((4 * len(y), y.shape[1] // 2, y.shape[2] // 2)) < 0.8
     symbols = networks.quantize(z, y, coded, level)
     assert symbols.any()
     assert not symbols[~coded].any()
@@ -56,15 +57,14 @@ def test_networks_agree_with_training(model, folder):
     taken = []
 
     def reconstruct(phase, mu, q):
-        from pico_plugins.network.context import split_phases
-
-        taken.append(split_phases(torch.from_numpy(symbols)[None].float())[phase] * q + mu)
+        taken.append(torch.from_numpy(symbols)[None].float().chunk(4, 1)[phase] * q + mu)
         return taken[-1]
 
     expected, mu, q = model.context(torch.from_numpy(z)[None].float(), hats, reconstruct)
     assert np.abs(latents - expected[0].numpy()).max() < 0.01 * expected.abs().max()
     # The encoder chose the nearest symbol wherever it was free to.
-    distance = np.abs((y - mu[0].numpy()) / q[0].numpy() - symbols)[coded]
+    residual = to_phases((y - mu[0].numpy()) / q[0].numpy(), np.float32)
+    distance = np.abs(residual - symbols)[coded]
     assert np.quantile(distance, 0.99) < 0.51
 
     shown = networks.synthesise(latents, level, 0.0)
@@ -98,6 +98,6 @@ def test_paper_config_exports_and_runs(tmp_path):
     networks = onnxruntime.OnnxRuntimeNetworks(tmp_path, 2)
     y, z = networks.analyse(np.zeros((64, 64, 3), np.uint8), 3.0)
     assert y.shape == (320, 4, 4)
-    symbols = networks.quantize(z, y, np.ones(y.shape, bool), 3.0)
+    symbols = networks.quantize(z, y, np.ones((4 * 320, 2, 2), bool), 3.0)
     latents = networks.dequantize(z, symbols, 3.0)
     assert networks.synthesise(latents, 3.0, 0.0).shape == (64, 64, 3)

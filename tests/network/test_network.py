@@ -13,7 +13,7 @@ from pico_plugins.network.conv_scale import ConvScale, FoldableConv
 from pico_plugins.network.depthwise import depthwise
 from pico_plugins.network.haar import BlockHead, BlockStem, HaarDown, HaarUp, haar
 from pico_plugins.network.level import level_weights
-from pico_plugins.network.scale_decoder import ScaleDecoder, scale_of_index
+from pico_plugins.network.scale_decoder import SCALES, ScaleDecoder, scale_of_index
 from pico_plugins.scale_decoder import ScaleDecoder as IntegerScaleDecoder
 
 
@@ -128,11 +128,11 @@ def test_training_twin_of_the_scale_decoder_computes_the_same_integers():
         tensors[f"{name}.weight"], tensors[f"{name}.bias"] = weight.astype(np.int8), bias.astype(np.int32)
         if level_bias is not None:
             tensors[f"{name}.level_bias"] = level_bias.astype(np.int32)
-    exact = IntegerScaleDecoder(tensors, 64)
+    exact = IntegerScaleDecoder(tensors, SCALES)
     z = torch.round(20 * torch.randn(1, TINY.hyperlatents, 3, 2)).clamp(-127, 127)
     for level in (0, 45, 224):
         weights = level_weights(torch.tensor([level / 32]), 8)
-        expected = twin(z, weights)[0].detach().numpy()
+        expected = torch.cat(split_phases(twin(z, weights)), 1)[0].detach().numpy()
         got = exact(z[0].numpy().astype(np.int32), level)
         assert np.array_equal(got, expected)
         assert len(np.unique(got)) > 10
@@ -161,8 +161,8 @@ def test_realism_zero_is_neutral():
 
 
 def test_scales_are_logarithmic():
-    scales = scale_of_index(torch.arange(64.0))
-    assert scales[0] == pytest.approx(0.06)
+    scales = scale_of_index(torch.arange(float(SCALES)))
+    assert scales[0] == pytest.approx(0.144)
     assert scales[-1] == pytest.approx(60, rel=1e-4)
     assert torch.allclose(scales[1:] / scales[:-1], scales[1] / scales[0])
 

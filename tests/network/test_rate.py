@@ -5,19 +5,19 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pico_plugins.network.rate import symbol_bits, trained_bits
-from pico_plugins.network.scale_decoder import scale_of_index
+from pico_plugins.network.scale_decoder import SCALES, scale_of_index
 
 
 def test_probabilities_sum_to_one():
     symbols = torch.arange(-2000, 2001).double()
-    for index in (0.0, 20.0, 63.0):
+    for index in (0.0, 20.0, SCALES - 1.0):
         total = torch.exp2(-symbol_bits(symbols, scale_of_index(torch.tensor(index).double()))).sum().item()
         assert total == pytest.approx(1, abs=1e-5)
 
 
 def a_case(count: int = 4000):
     torch.manual_seed(1)
-    index = torch.randint(0, 64, (count,)).float()
+    index = torch.randint(1, SCALES, (count,)).float()
     values = 2 * torch.randn(count) * scale_of_index(index)
     return values, index
 
@@ -26,6 +26,14 @@ def test_value_is_that_of_the_rounded_symbols():
     values, index = a_case()
     expected = symbol_bits(values.round().double(), scale_of_index(index.double()))
     torch.testing.assert_close(trained_bits(values, index), expected.float(), rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_not_coded_costs_nothing_but_its_scale_grows_where_it_is_not_0():
+    index = torch.zeros(2, requires_grad=True)
+    bits = trained_bits(torch.tensor([0.0, 1.0]), index)
+    assert bits.tolist() == [0.0, 0.0]
+    bits.sum().backward()
+    assert index.grad[0] > 0 > index.grad[1]
 
 
 def test_gradient_to_the_index_is_that_of_the_formula():
@@ -62,5 +70,5 @@ def test_one_index_for_a_whole_channel_gets_its_whole_gradient():
 
 def test_values_that_are_not_numbers_do_not_end_the_run():
     """Training skips such a step by its gradient; the look-up must survive until then."""
-    bits = trained_bits(torch.tensor([float("nan"), float("inf"), 1e30]), torch.tensor([0.0, 10.0, 63.0]))
+    bits = trained_bits(torch.tensor([float("nan"), float("inf"), 1e30]), torch.tensor([0.0, 10.0, SCALES - 1.0]))
     assert torch.isfinite(bits).all()
