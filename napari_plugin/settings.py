@@ -15,6 +15,11 @@ def default_realism() -> float:
     return _setting("realism", DEFAULT_REALISM)
 
 
+def default_fidelity() -> str:
+    """Fidelity of saved files, "normal" or "strict"."""
+    return "strict" if _setting("strict", False) else "normal"
+
+
 def _setting(name: str, otherwise: float) -> float:
     try:
         from napari.settings import get_plugin_settings

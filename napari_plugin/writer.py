@@ -9,7 +9,7 @@ import numpy as np
 from pico_plugins.encoder import encode_file
 from pico_plugins.metadata import Metadata
 
-from .settings import default_quality, default_realism
+from .settings import default_fidelity, default_quality, default_realism
 
 
 def _pixels(data: object, rgb: bool) -> np.ndarray:
@@ -37,7 +37,7 @@ def kept_metadata(found: dict) -> Metadata:
 
 
 def write_image(path: str, data: object, meta: dict) -> list[str]:
-    """Write one image layer, uint8 gray, RGB or RGBA, at the quality and realism of the settings. Returns the paths.
+    """Write one image layer, uint8 gray, RGB or RGBA, as the settings say. Returns the paths.
 
     Of a multiscale layer its full resolution is written. Exif, ICC profile and XMP of a .pico or photo that was opened
     are kept. Raises ``TypeError`` for other data, ``OSError`` when writing fails; an existing file then stays.
@@ -45,5 +45,6 @@ def write_image(path: str, data: object, meta: dict) -> list[str]:
     pixels = _pixels(data[0] if meta.get("multiscale") else data, bool(meta.get("rgb")))
     path = path if path.lower().endswith(".pico") else f"{path}.pico"
     metadata = kept_metadata(meta.get("metadata", {}))
-    encode_file(Path(path), pixels, default_quality(), realism=default_realism(), metadata=metadata)
+    options = dict(realism=default_realism(), fidelity=default_fidelity(), metadata=metadata)
+    encode_file(Path(path), pixels, default_quality(), **options)
     return [path]

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .authenticity import authenticity_map
     from .decoder import decode, decode_bands, decode_region
     from .encoder import encode, encode_file
     from .errors import PicoError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "authenticity_map": "authenticity",
     "encode": "encoder",
     "encode_file": "encoder",
     "check_file": "reader",
@@ -40,6 +42,7 @@ __all__ = [
     "Metadata",
     "PicoError",
     "__version__",
+    "authenticity_map",
     "check_file",
     "decode",
     "decode_bands",

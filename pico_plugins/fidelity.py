@@ -8,13 +8,19 @@ BLOCK, BOUND = 8, 12.0
 """In a strict file no 8 x 8 pixels differ from the original by more than 12 levels of 255, root mean square."""
 
 
-def worst_block(original: np.ndarray, shown: np.ndarray) -> float:
-    """The largest root mean square difference, in levels, of any block of two uint8 (H, W, 3) images.
+def block_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Root mean square difference, in levels, of every block of two uint8 (H, W, C) images.
 
-    Blocks that the right or lower edge cuts off are taken as if the last row and column went on.
+    float32 (ceil(H / 8), ceil(W / 8)). Blocks that the right or lower edge cuts off are taken as if the last row and
+    column went on.
     """
     errors = np.square(original.astype(np.float32) - shown).mean(2)
     errors = np.pad(errors, [(0, -side % BLOCK) for side in errors.shape], mode="edge")
     height, width = errors.shape
     blocks = errors.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
-    return float(np.sqrt(blocks.max()))
+    return np.sqrt(blocks)
+
+
+def worst_block(original: np.ndarray, shown: np.ndarray) -> float:
+    """The largest of :func:`block_errors`."""
+    return float(block_errors(original, shown).max())

@@ -73,6 +73,11 @@ class Header:
         """ "strict" if no part of the picture is further from the original than a bound, else "normal"."""
         return "strict" if self.strict else "normal"
 
+    @property
+    def may_synthesise(self) -> bool:
+        """Whether the file asks to be shown with detail that it does not hold, if the model has learned to add any."""
+        return self.realism > 0 and not self.strict
+
     def info(self) -> dict[str, object]:
         """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
         found: dict[str, object] = {}
@@ -88,6 +93,7 @@ class Header:
             "level": self.level / LEVEL_STEPS,
             "realism": self.realism,
             "fidelity": self.fidelity,
+            "may_synthesise": self.may_synthesise,
             "tile": self.tile,
         }
         return found

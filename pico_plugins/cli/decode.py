@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,39 @@ def _png_text(info: dict) -> PngInfo:
     return found
 
 
+def _form(target: Path) -> str:
+    """The format that Pillow writes by that name. Raises ``ValueError`` if there is none, or it is .pico itself."""
+    from PIL import Image
+
+    form = Image.registered_extensions().get(target.suffix.lower())
+    if form not in Image.SAVE or form == "PICO":
+        msg = f"cannot write {target.suffix} files"
+        raise ValueError(msg)
+    return form
+
+
+def _write_map(source: Path, target: Path, progress: Progress, threads: int | None) -> str:
+    import numpy as np
+    from PIL import Image
+
+    from pico_plugins.authenticity import authenticity_map
+    from pico_plugins.fidelity import BOUND
+    from pico_plugins.files import writing
+
+    form = _form(target)
+    chance = authenticity_map(source, threads=threads, progress=progress)
+    with writing(target) as file:
+        Image.fromarray(np.rint(255 * chance).astype(np.uint8)).save(file, form)
+    return f"{target}: {chance.mean():.1%} of the image likely to be off by more than {BOUND:g} levels at realism 1"
+
+
 @click.command("decode")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", help="File, or folder: a name without suffix is a folder.")
 @click.option("--to", "suffix", default="png", show_default=True, help="Format to write, when --output does not say.")
 @click.option("--scale", type=click.Choice(list(_SCALES)), default="1", show_default=True, help="For smaller images.")
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
+@click.option("--authenticity", help="File, or folder, for a gray map of what is synthesised at realism 1.")
 @click.option("--threads", type=click.IntRange(1), help="Tiles decoded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
@@ -42,6 +70,7 @@ def command(
     suffix: str,
     scale: str,
     realism: float | None,
+    authenticity: str | None,
     threads: int | None,
     force: bool,
 ) -> None:
@@ -53,10 +82,7 @@ def command(
     from pico_plugins.reader import read_header
 
     def work(source: Path, target: Path, progress: Progress) -> str:
-        form = Image.registered_extensions().get(target.suffix.lower())
-        if form not in Image.SAVE or form == "PICO":
-            msg = f"cannot write {target.suffix} files"
-            raise ValueError(msg)
+        form = _form(target)
         info = read_header(source).info()
         options = dict(scale=_SCALES[scale], realism=realism, threads=threads, progress=progress)
         image = Image.fromarray(decode(source, **options))
@@ -71,3 +97,5 @@ def command(
         return f"{target}: {image.width} x {image.height}, {image.mode}"
 
     run_batch(files, output, f".{suffix.lstrip('.')}", force, work)
+    if authenticity:
+        run_batch(files, authenticity, ".png", force, partial(_write_map, threads=threads))

@@ -28,6 +28,7 @@ def describe(path: Path) -> dict[str, object]:
         "quality": round(quality_of_level(header.level)),
         "realism": round(header.realism, 3),
         "fidelity": header.fidelity,
+        "may_synthesise": header.may_synthesise,
         "tile": header.tile,
         "tiles": len(header.grid),
         "model": header.model.hex(),

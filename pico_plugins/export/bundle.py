@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from torch.export import Dim
 
 from ..network import PicoModel
-from ..weights import DECODER_FILES, OTHER_FILES, SYNTHESIS_FILES, file_hash, model_id
+from ..weights import DECODER_FILES, OTHER_FILES, SYNTHESIS_FILES, file_hash, model_folder, model_id
 from .graphs import AnalysisGraph, DequantizerGraph, QuantizerGraph, SynthesisGraph
 from .onnx_file import write_onnx
 from .tables import scale_tables
@@ -103,3 +103,12 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
         for path in scratch.iterdir():
             path.replace(target / path.name).chmod(0o644)
     return name
+
+
+def add_file(folder: Path, name: str, text: str) -> None:
+    """Put a file that does not change the model's id into its ``folder`` and into the manifest."""
+    (folder / name).write_text(text)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"][name] = file_hash(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    model_folder.cache_clear()

@@ -23,6 +23,9 @@ SYNTHESIS_FILES = {1: "synthesis.onnx", 2: "half.onnx", 4: "quarter.onnx", 8: "e
 DECODER_FILES = ("entropy.safetensors", "dequantizer.onnx", SYNTHESIS_FILES[1])
 OTHER_FILES = ("analysis.onnx", "quantizer.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (2, 4, 8)))
 
+CALIBRATION_FILE = "authenticity.json"
+"""How often what the model synthesises is wrong (:mod:`pico_plugins.authenticity`). Models that do not, have none."""
+
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hex."""

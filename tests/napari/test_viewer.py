@@ -67,14 +67,17 @@ def test_preferences_hold_for_saving_and_for_the_widget(viewer, tmp_path, photo)
         codec.quality, codec.realism = 30, 0.5
         layer = viewer.add_image(photo[:100, :100], rgb=True)
         layer.save(str(tmp_path / "a.pico"))
+        codec.strict = True
+        layer.save(str(tmp_path / "strict.pico"))
         _, widget = viewer.window.add_plugin_dock_widget("pico-plugins")
         assert (widget.quality.value(), widget.realism.value()) == (30, 50)
         widget.close()
     finally:
-        codec.quality, codec.realism = 75, 0.0
+        codec.quality, codec.realism, codec.strict = 75, 0.0, False
     header = pico_plugins.read_header(tmp_path / "a.pico")
     assert header.info()["pico"]["quality"] == 30
     assert header.realism == pytest.approx(0.5, abs=1 / 255)
+    assert (header.strict, pico_plugins.read_header(tmp_path / "strict.pico").strict) == (False, True)
 
 
 def test_a_layer_that_cannot_be_saved_says_what_to_do(viewer, tmp_path):
@@ -89,3 +92,22 @@ def test_menus_offer_the_widget(viewer):
     manager = npe2.PluginManager.instance()
     assert "pico-plugins.compare" in [item.command for item in manager.iter_menu("napari/layers/visualize")]
     assert "PICO: compress and compare" in [widget.display_name for widget in manager.iter_widgets()]
+
+
+def test_what_is_synthesised(viewer, qtbot, tmp_path, photo):
+    """By its command, as the menu runs it. (The shipped model adds nothing: the map is empty.)"""
+    from napari._app_model import get_app_model
+
+    commands = get_app_model().commands
+    path = tmp_path / "photo.pico"
+    pico_plugins.encode_file(path, photo, 60)
+    viewer.open(str(path), plugin=None)
+    commands.execute_command("pico-plugins.authenticity").result()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    layer = viewer.layers[-1]
+    assert layer.name == "photo: synthesised"
+    assert layer.data.shape == photo.shape[:2]
+    assert not layer.data.any()
+    viewer.layers.selection = {layer}
+    commands.execute_command("pico-plugins.authenticity").result()  # says that this one is no file's
+    assert len(viewer.layers) == 2

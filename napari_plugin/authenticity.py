@@ -1,0 +1,40 @@
+"""Layers > Visualize > "PICO: what is synthesised?": the authenticity map of the selected layer's file, as a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+from napari.layers import Image
+from napari.qt.threading import thread_worker
+
+from pico_plugins.authenticity import authenticity_map
+from pico_plugins.errors import PicoError
+from pico_plugins.header import Header
+from pico_plugins.reader import read_header
+
+
+def show_authenticity(viewer: napari.Viewer) -> None:
+    """Compute the map on a thread and add it above the selected layer, which must come from a .pico file."""
+    layer = viewer.layers.selection.active
+    path = layer.source.path if isinstance(layer, Image) else None
+    try:
+        header = read_header(path or "")
+    except (OSError, PicoError):
+        napari.utils.notifications.show_warning("Select an image layer that was opened from a .pico file first.")
+        return
+
+    @thread_worker(connect={"returned": lambda chance: _add(viewer, layer, header, chance)})
+    def compute() -> object:
+        return authenticity_map(path)
+
+    compute()
+
+
+def _add(viewer: napari.Viewer, layer: Image, header: Header, chance: object) -> None:
+    name = f"{Path(layer.source.path).stem}: synthesised"
+    options = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "opacity": 0.7}
+    viewer.add_image(chance, name=name, scale=layer.scale, translate=layer.translate, **options)
+    if not chance.any():
+        why = "it is a strict file" if header.strict else "nothing is synthesised in it"
+        napari.utils.notifications.show_info(f"The map is empty: {why}.")

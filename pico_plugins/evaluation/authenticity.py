@@ -1,0 +1,124 @@
+"""How often synthesised detail is wrong: counted on some images, checked on others.
+
+    python -m pico_plugins.evaluation.authenticity --fit PHOTOS --check KODAK
+
+Writes the count beside the shipped model, where :func:`pico_plugins.authenticity_map` finds it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+from .. import decode, encode, weights
+from ..authenticity import Calibration, colours, departures
+from ..export.bundle import add_file
+from ..export.shipped import model_config
+from ..fidelity import BOUND, block_errors
+from ..quality import LEVEL_STEPS, quality_of_level
+
+KNOTS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+"""Departures, in levels, for which the chance is stored."""
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def samples(images: list[np.ndarray], level: int) -> tuple[np.ndarray, np.ndarray]:
+    """For every block of ``images`` at ``level`` in 1/32: departure in levels, and whether it is wrong, bool."""
+    apart, wrong = [], []
+    for pixels in images:
+        data = encode(pixels, quality_of_level(level))
+        faithful, perceptual = (colours(decode(data, realism=realism)) for realism in (0.0, 1.0))
+        apart.append(departures(faithful, perceptual).ravel())
+        wrong.append((block_errors(colours(pixels), perceptual) > BOUND).ravel())
+    return np.concatenate(apart), np.concatenate(wrong)
+
+
+def fit(apart: np.ndarray, wrong: np.ndarray) -> tuple[float, ...]:
+    """Chance of ``wrong`` at the knots: the best that never falls with the departure (isotonic regression)."""
+    from scipy.optimize import isotonic_regression
+
+    known = apart > 0
+    if not known.any():
+        return (0.0,) * len(KNOTS)
+    order = np.argsort(apart[known])
+    rising = isotonic_regression(wrong[known][order].astype(float)).x
+    return (0.0, *(float(chance) for chance in np.interp(KNOTS[1:], apart[known][order], rising).round(4)))
+
+
+def reliability(chance: np.ndarray, wrong: np.ndarray, bins: int = 10) -> list[tuple[float, float, int]]:
+    """(mean chance, how many were wrong, blocks) of the blocks whose chance falls into each tenth."""
+    place = np.minimum((chance * bins).astype(int), bins - 1)
+    found = []
+    for number in range(bins):
+        inside = place == number
+        if inside.any():
+            found.append((float(chance[inside].mean()), float(wrong[inside].mean()), int(inside.sum())))
+    return found
+
+
+def plot_reliability(found: list[tuple[float, float, int]], path: Path) -> None:
+    """Chance that the map states against how often it came true."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(5, 5))
+    stated, true, counts = map(np.array, zip(*found, strict=True))
+    axes.plot([0, 1], [0, 1], linestyle=":", color="0.5")
+    axes.plot(stated, true, marker="o")
+    for x, y, count in zip(stated, true, counts, strict=True):
+        axes.annotate(f"{count}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=7)
+    axes.set(xlabel="value of the map", ylabel=f"blocks off by more than {BOUND:g} levels", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _load(folders: tuple[Path, ...]) -> list[np.ndarray]:
+    images = []
+    for path in sorted(path for folder in folders for path in folder.iterdir() if path.suffix in (".png", ".jpg")):
+        with Image.open(path) as image:
+            images.append(np.asarray(image.convert("RGB")))
+    return images
+
+
+@click.command()
+@click.option("--fit", "fit_on", multiple=True, required=True, type=_FOLDER, help="Images to count on.")
+@click.option("--check", "check_on", multiple=True, required=True, type=_FOLDER, help="Others, to check the count on.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the check here.")
+def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], plot: Path | None) -> None:
+    """Count on the images in one folder, store the count with the shipped model, check it on those of another."""
+    folder = weights.model_folder(weights.DEFAULT)
+    levels = [node * LEVEL_STEPS for node in range(model_config(folder).levels)]
+    images, others = _load(fit_on), _load(check_on)
+    chances = []
+    for level in levels:
+        apart, wrong = samples(images, level)
+        if not apart.any():
+            raise click.ClickException("realism changes nothing in this model: there is nothing to count")
+        chances.append(fit(apart, wrong))
+    calibration = Calibration(KNOTS, tuple(chances))
+    add_file(folder, weights.CALIBRATION_FILE, calibration.to_json())
+
+    stated, came_true = [], []
+    for level in [level + LEVEL_STEPS // 2 for level in levels[:-1]]:  # between the levels that were counted
+        apart, wrong = samples(others, level)
+        stated.append(calibration.chance(apart, level))
+        came_true.append(wrong)
+        click.echo(f"level {level / LEVEL_STEPS:g}: map {stated[-1].mean():.3f} on average, wrong {wrong.mean():.3f}")
+    found = reliability(np.concatenate(stated), np.concatenate(came_true))
+    click.echo("map    wrong  blocks")
+    for chance, true, count in found:
+        click.echo(f"{chance:.3f}  {true:.3f}  {count}")
+    if plot:
+        plot_reliability(found, plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The authenticity map, on a model whose realism does something: a tiny one, for nothing is learned yet."""
+
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import pico_plugins
+from pico_plugins import weights
+from pico_plugins.authenticity import Calibration, authenticity_map, departures
+from pico_plugins.cli import main
+from pico_plugins.errors import UnsupportedError
+from pico_plugins.fidelity import BOUND, block_errors
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+from pico_plugins.evaluation.authenticity import KNOTS, fit, reliability, samples
+from pico_plugins.export.bundle import add_file, write_bundle
+from pico_plugins.network import TINY, PicoModel
+from tests.network.test_network import randomise
+
+CALIBRATION = Calibration((0.0, 4.0, 20.0), ((0.0, 0.2, 0.8),) * 7 + ((0.0, 0.1, 0.4),))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    torch.manual_seed(3)
+    model = PicoModel(TINY).eval()
+    randomise(model)
+    into = tmp_path_factory.mktemp("models")
+    return into / write_bundle(model, into, {})
+
+
+@pytest.fixture
+def model(bundle, tmp_path, monkeypatch):
+    """The tiny model as the one that is shipped, in a folder of the test's own."""
+    folder = shutil.copytree(bundle, tmp_path / "models" / bundle.name)
+    monkeypatch.setattr(weights, "FOLDER", folder.parent)
+    monkeypatch.setattr(weights, "DEFAULT", folder.name)
+    weights.model_folder.cache_clear()
+    yield folder
+    weights.model_folder.cache_clear()
+
+
+@pytest.fixture
+def calibrated(model):
+    add_file(model, weights.CALIBRATION_FILE, CALIBRATION.to_json())
+    return model
+
+
+def test_the_map_is_the_calibrated_departure(calibrated, patch):
+    data = pico_plugins.encode(patch, 60)
+    faithful, perceptual = (pico_plugins.decode(data, realism=realism) for realism in (0, 1))
+    found = authenticity_map(data)
+    assert found.shape == patch.shape[:2]
+    assert found.dtype == np.float32
+    rms = np.sqrt(np.square(faithful[:8, 8:16].astype(float) - perceptual[:8, 8:16]).mean())
+    level = pico_plugins.read_header(data).level
+    assert np.allclose(found[:8, 8:16], CALIBRATION.chance(np.array(rms), level), atol=1e-5)
+    assert 0 < found.max() <= 0.8
+
+
+def test_paths_streams_and_progress(calibrated, patch, tmp_path):
+    data = pico_plugins.encode(np.dstack([patch, patch[..., 0]]), 60, tile=64)
+    (tmp_path / "a.pico").write_bytes(data)
+    calls = []
+    found = authenticity_map(tmp_path / "a.pico", progress=lambda *call: calls.append(call), threads=1)
+    tiles = len(pico_plugins.read_header(data).grid)
+    assert calls == [(done + 1, 2 * tiles) for done in range(2 * tiles)]
+    with (tmp_path / "a.pico").open("rb") as file:
+        assert np.array_equal(authenticity_map(file), found)
+    gray = pico_plugins.encode(patch[..., 0], 60)
+    assert authenticity_map(gray).shape == patch.shape[:2]
+
+
+def test_nothing_is_synthesised_where_both_decodings_are_the_same(calibrated, patch):
+    assert not authenticity_map(pico_plugins.encode(patch, 60, fidelity="strict")).any()
+    assert not authenticity_map(pico_plugins.encode(np.full((90, 70, 3), 200, np.uint8), 60)).any()
+
+
+def test_a_model_that_synthesises_needs_a_calibration(model, patch):
+    with pytest.raises(UnsupportedError, match="no calibration"):
+        authenticity_map(pico_plugins.encode(patch, 60))
+
+
+def test_the_shipped_model_has_learned_no_realism_and_its_map_is_empty(patch_file, patch):
+    assert not authenticity_map(patch_file).any()
+    info = pico_plugins.read_header(patch_file).info()["pico"]
+    assert info["may_synthesise"] is False
+    assert pico_plugins.read_header(pico_plugins.encode(patch, 60, realism=0.5)).may_synthesise
+    assert not pico_plugins.read_header(pico_plugins.encode(patch, 60, realism=0.5, fidelity="strict")).may_synthesise
+
+
+def test_what_is_counted_holds_for_other_images(model, photo):
+    """A chance of 0.3 comes true in 3 cases of 10, or nearly, in another part of the photo."""
+    chances, others = [], photo[200:, :]
+    for level in range(0, 256, 32):
+        level = min(level, 224)
+        apart, wrong = samples([photo[:200, :]], level)
+        assert apart.max() > 1
+        chances.append(fit(apart, wrong))
+        assert chances[-1][0] == 0
+        assert all(0 <= a <= b <= 1 for a, b in zip(chances[-1], chances[-1][1:], strict=False))
+    calibration = Calibration(tuple(map(float, KNOTS)), tuple(chances))
+    assert Calibration(**{**vars(calibration)}) == calibration
+    apart, wrong = samples([others], 112)
+    stated = calibration.chance(apart, 112)
+    assert abs(stated.mean() - wrong.mean()) < 0.1
+    assert sum(count for *_, count in reliability(stated, wrong)) == len(wrong)
+
+
+def test_blocks():
+    a, b = np.zeros((20, 9, 3), np.uint8), np.zeros((20, 9, 3), np.uint8)
+    b[0, 0] = 80  # 80 in one of 64 pixels: 10
+    b[19, 8] = 40  # the corner's block goes on with it: 40 in 4 of 8 rows at least
+    errors = block_errors(a, b)
+    assert errors.shape == (3, 2)
+    assert errors[0, 0] == pytest.approx(10)
+    assert errors[1].tolist() == [0, 0]
+    assert errors[2, 1] > BOUND
+    tall = np.random.default_rng(0).integers(0, 256, (2, 1100, 9, 3)).astype(np.uint8)
+    assert np.array_equal(departures(*tall), block_errors(*tall))  # in several bands
+
+
+def test_command_line(calibrated, patch, tmp_path):
+    pico_plugins.encode_file(tmp_path / "a.pico", patch, 60)
+    arguments = ["decode", str(tmp_path / "a.pico"), "--authenticity", str(tmp_path / "map.png")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "map.png") as image:
+        assert image.mode == "L"
+        shown = np.asarray(image)
+    assert np.array_equal(shown, np.rint(255 * authenticity_map(tmp_path / "a.pico")).astype(np.uint8))
+    assert "% of the image" in result.output
+    again = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "b.png")])
+    assert again.exit_code == 1  # the map is there already
+    assert CliRunner().invoke(main, [*arguments[:-1], str(tmp_path / "map.xyz"), "-f"]).exit_code == 1
