@@ -80,16 +80,12 @@ class OpenVinoNetworks(OnnxNetworks):
             raise ValueError(msg)
         self._idle: dict[str, list[openvino.InferRequest]] = {}
 
-    def _precision(self, file: str) -> str:
-        """Symbols are chosen in float32, as most decoders will take them back."""
-        return "f32" if file == "quantizer.onnx" else self.precision
-
     def _compile(self, file: str) -> openvino.InferRequest:
         settings = {
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,  # one stream is pinned to the first CPU, and so would every copy's be
-            "INFERENCE_PRECISION_HINT": self._precision(file),
+            "INFERENCE_PRECISION_HINT": self.precision,
         }
         model = self._core.read_model(self._folder / file)
         if file in SYNTHESIS_FILES.values():
@@ -118,6 +114,6 @@ class OpenVinoNetworks(OnnxNetworks):
 
 
 class OpenVinoBf16Networks(OpenVinoNetworks):
-    """The same in bfloat16, where the CPU has it, but for the choice of symbols."""
+    """The same in bfloat16, where the CPU has it."""
 
     precision = "bf16"
