@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.layers import Image
 from napari.qt.threading import thread_worker
 
@@ -25,13 +26,13 @@ def show_authenticity(viewer: napari.Viewer) -> None:
         return
 
     @thread_worker(connect={"returned": lambda chance: _add(viewer, layer, header, chance)})
-    def compute() -> object:
+    def compute() -> np.ndarray:
         return authenticity_map(path)
 
     compute()
 
 
-def _add(viewer: napari.Viewer, layer: Image, header: Header, chance: object) -> None:
+def _add(viewer: napari.Viewer, layer: Image, header: Header, chance: np.ndarray) -> None:
     name = f"{Path(layer.source.path).stem}: synthesised"
     options = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "opacity": 0.7}
     viewer.add_image(chance, name=name, scale=layer.scale, translate=layer.translate, **options)

@@ -20,7 +20,7 @@ def default_fidelity() -> str:
     return "strict" if _setting("strict", False) else "normal"
 
 
-def _setting(name: str, otherwise: float) -> float:
+def _setting(name: str, otherwise: float | bool) -> float | bool:
     try:
         from napari.settings import get_plugin_settings
 

@@ -81,12 +81,14 @@ def authenticity_map(
     The value of a pixel is the chance that its block of 8 x 8 pixels, as shown at realism 1, differs from the original
     by more than 12 levels of 255 (root mean square), as counted on other images. It is 0 where both decodings show
     the same: in tiles without loss, in strict files, and everywhere if the model has not learned to synthesise detail.
-    At a lower realism less is added, in proportion. That says nothing about what *both* leave out.
+    At a lower realism less is added, in proportion. The map says nothing about what both decodings leave out.
 
     Decodes twice. Errors as in :func:`pico_plugins.decode`; ``UnsupportedError`` if the model has no calibration.
     """
     with reading(source) as file:
         start, header = file.tell(), read_header(file)
+        if header.strict:
+            return np.zeros((header.height, header.width), np.float32)
         shown = []
         for part, realism in enumerate((0.0, 1.0)):
             file.seek(start)

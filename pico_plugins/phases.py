@@ -1,6 +1,7 @@
 """Latents to the four phases in which symbols are coded and the context model works, and back.
 
-A phase holds every second row and column. Copying strided rows here costs a fraction of what it costs in the graphs.
+A phase holds every second row and column. Copying strided rows here costs a fraction of what it costs
+in ONNX Runtime.
 """
 
 from __future__ import annotations

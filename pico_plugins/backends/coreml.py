@@ -28,6 +28,8 @@ def _four_axes(value: float) -> np.ndarray:
 class CoreMlNetworks:
     """See :class:`pico_plugins.backends.Networks`. The packages' folder is named by the variable ``PICO_COREML``."""
 
+    side = 512
+
     def __init__(self, folder: Path, threads: int) -> None:
         """Raises ``ValueError`` off the Mac, and where there are no packages of this model."""
         self._others = OnnxRuntimeNetworks(folder, threads)
@@ -77,7 +79,7 @@ class CoreMlNetworks:
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray | Symbols:
         if z.shape[1:] != (self.side // 64, self.side // 64):
             return self._others.dequantize(z, symbols, level)
-        return Symbols(z, symbols, level)
+        return Symbols(z, symbols)
 
     def synthesise(self, latents: np.ndarray | Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
         if isinstance(latents, Symbols) and reduction == 1:
@@ -86,5 +88,5 @@ class CoreMlNetworks:
             feed |= {"level": _four_axes(level), "realism": _four_axes(realism)}
             return self._predict("decoder", feed)["image"][0].transpose(1, 2, 0).astype(np.uint8)
         if isinstance(latents, Symbols):
-            latents = self._others.dequantize(latents.z, latents.symbols, latents.level)
+            latents = self._others.dequantize(latents.z, latents.symbols, level)
         return self._others.synthesise(latents, level, realism, reduction)

@@ -15,7 +15,6 @@ class Symbols:
 
     z: np.ndarray
     symbols: np.ndarray
-    level: float
 
 
 def scalar(value: float) -> np.ndarray:

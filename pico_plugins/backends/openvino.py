@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import openvino
 from openvino import opset1
 
 from ..phases import ORDER
+from ..pipeline import thread_count
 from ..pixel_blocks import from_blocks
 from ..weights import SYNTHESIS_FILES
 from .feeds import Symbols, dequantizer_feed, scalar
@@ -63,9 +65,10 @@ def _joined(dequantizer: openvino.Model, synthesis: openvino.Model) -> openvino.
 class OpenVinoNetworks(OnnxNetworks):
     """See :class:`pico_plugins.backends.Networks`.
 
-    There is a compiled copy of a network for each thread that is in it at the same time. A copy has one stream without
-    a thread of its own, so that it runs in the thread that calls: handing tiles over to OpenVINO's threads cost a fifth
-    of decoding, and two threads in one such copy would wait for each other.
+    There is a compiled copy of a network for each thread that is in it at the same time, and no more are let in than
+    there are CPUs. A copy has one stream without a thread of its own, so that it runs in the thread that calls: handing
+    tiles over to OpenVINO's threads cost a fifth of decoding, and two threads in one such copy would wait for each
+    other.
     """
 
     precision = "f32"
@@ -79,6 +82,7 @@ class OpenVinoNetworks(OnnxNetworks):
             msg = f"this CPU does not compute in {self.precision}"
             raise ValueError(msg)
         self._idle: dict[str, list[openvino.InferRequest]] = {}
+        self._running = threading.Semaphore(thread_count(None))
 
     def _compile(self, file: str) -> openvino.InferRequest:
         settings = {
@@ -95,21 +99,22 @@ class OpenVinoNetworks(OnnxNetworks):
 
     def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         idle = self._idle.setdefault(file, [])
-        try:
-            request = idle.pop()
-        except IndexError:
-            request = self._compile(file)
-        try:
-            results = request.infer(feed, share_inputs=True)
-            return [results[i] for i in range(len(results))]
-        finally:
-            idle.append(request)
+        with self._running:
+            try:
+                request = idle.pop()
+            except IndexError:
+                request = self._compile(file)
+            try:
+                results = request.infer(feed, share_inputs=True)
+                return [results[i] for i in range(len(results))]
+            finally:
+                idle.append(request)
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> Symbols:
-        return Symbols(z, symbols, level)
+        return Symbols(z, symbols)
 
     def synthesise(self, latents: Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        feed = dequantizer_feed(latents.z, latents.symbols, latents.level) | {"realism": scalar(realism)}
+        feed = dequantizer_feed(latents.z, latents.symbols, level) | {"realism": scalar(realism)}
         return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
 
 

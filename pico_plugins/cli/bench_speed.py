@@ -52,7 +52,7 @@ def _print_stages(pixels: np.ndarray, quality: int, rounds: int) -> None:
     for what, stages in profile_stages(pixels, quality, rounds).items():
         whole = stages.pop("all")
         share = {name: 100 * seconds / whole for name, seconds in stages.items()}
-        # Of nothing: OpenVINO runs the context model as a part of the decoder.
+        # Stages that took no time are left out: OpenVINO runs the context model inside the decoder.
         parts = ", ".join(f"{name} {percent:.1f}%" for name, percent in share.items() if percent)
         others = 100 - sum(share[network] for network in NETWORKS[what])
         click.echo(

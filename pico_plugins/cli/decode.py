@@ -52,7 +52,9 @@ def _write_map(source: Path, target: Path, progress: Progress, threads: int | No
     chance = authenticity_map(source, threads=threads, progress=progress)
     with writing(target) as file:
         Image.fromarray(np.rint(255 * chance).astype(np.uint8)).save(file, form)
-    return f"{target}: {chance.mean():.1%} of the image likely to be off by more than {BOUND:g} levels at realism 1"
+    if not chance.any():
+        return f"{target}: nothing is synthesised"
+    return f"{target}: at realism 1, {chance.mean():.1%} of the image is likely off by more than {BOUND:g} levels"
 
 
 @click.command("decode")
@@ -61,7 +63,7 @@ def _write_map(source: Path, target: Path, progress: Progress, threads: int | No
 @click.option("--to", "suffix", default="png", show_default=True, help="Format to write, when --output does not say.")
 @click.option("--scale", type=click.Choice(list(_SCALES)), default="1", show_default=True, help="For smaller images.")
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
-@click.option("--authenticity", help="File, or folder, for a gray map of what is synthesised at realism 1.")
+@click.option("--authenticity", help="Instead of pictures write, to this file or folder, maps of what is synthesised.")
 @click.option("--threads", type=click.IntRange(1), help="Tiles decoded at once. [default: one for each CPU]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
@@ -96,6 +98,7 @@ def command(
             image.save(file, form, **kept)
         return f"{target}: {image.width} x {image.height}, {image.mode}"
 
-    run_batch(files, output, f".{suffix.lstrip('.')}", force, work)
     if authenticity:
         run_batch(files, authenticity, ".png", force, partial(_write_map, threads=threads))
+    else:
+        run_batch(files, output, f".{suffix.lstrip('.')}", force, work)

@@ -23,6 +23,7 @@ from ..quality import LEVEL_STEPS, quality_of_level
 KNOTS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Departures, in levels, for which the chance is stored."""
 
+_SUFFIXES = (".png", ".jpg", ".jpeg")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -50,7 +51,7 @@ def fit(apart: np.ndarray, wrong: np.ndarray) -> tuple[float, ...]:
 
 
 def reliability(chance: np.ndarray, wrong: np.ndarray, bins: int = 10) -> list[tuple[float, float, int]]:
-    """(mean chance, how many were wrong, blocks) of the blocks whose chance falls into each tenth."""
+    """(mean chance, share that was wrong, number) of the blocks whose chance falls into each tenth."""
     place = np.minimum((chance * bins).astype(int), bins - 1)
     found = []
     for number in range(bins):
@@ -81,10 +82,13 @@ def plot_reliability(found: list[tuple[float, float, int]], path: Path) -> None:
 
 
 def _load(folders: tuple[Path, ...]) -> list[np.ndarray]:
+    """All images in ``folders``. Raises ``click.UsageError`` if there are none."""
     images = []
-    for path in sorted(path for folder in folders for path in folder.iterdir() if path.suffix in (".png", ".jpg")):
+    for path in sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES):
         with Image.open(path) as image:
             images.append(np.asarray(image.convert("RGB")))
+    if not images:
+        raise click.UsageError("no images there")
     return images
 
 

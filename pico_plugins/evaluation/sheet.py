@@ -28,7 +28,7 @@ def shown(peer: Peer, pixels: np.ndarray, rate: float, realism: float) -> tuple[
     data = peer.encode(pixels, nearest_quality(peer, pixels, round(rate * count / 8)))
     name = peer.name
     if name == "pico":
-        name += f", realism {realism:g}"
+        name += f" r={realism:g}"
         again = decode(data, realism=realism)
     else:
         again = peer.decode(data)

@@ -30,8 +30,8 @@ class AnalysisGraph(nn.Module):
 class ContextGraph(nn.Module):
     """The context model, once for each direction below.
 
-    Latents, symbols and ``coded`` are phases, (1, 4 C, H/32, W/32): runtimes are slow at taking them apart and joining
-    them.
+    Latents, symbols and ``coded`` are phases, (1, 4 C, H/32, W/32): ONNX Runtime is slow at taking them apart and
+    joining them.
     """
 
     def __init__(self, model: PicoModel) -> None:

@@ -59,8 +59,9 @@ class PicoModel(nn.Module):
         y, z = self.encoder(F.pixel_unshuffle(pixels, 4), weights)
         y, z = y.float(), z.float()
 
-        z_bits = trained_bits(z, self.hyper_index().view(1, -1, 1, 1))
-        z_hat = z + (round_hyperlatents(z) - z).detach()
+        hyper_index = self.hyper_index().view(1, -1, 1, 1)
+        z_bits = trained_bits(z, hyper_index)
+        z_hat = (z + (round_hyperlatents(z) - z).detach()) * (hyper_index > 0)
 
         with torch.autocast("cpu", enabled=False):
             index = self.scale_decoder(z_hat, weights)

@@ -82,9 +82,9 @@ def trained_bits(values: Tensor, index: Tensor) -> Tensor:
 
     The value, and the gradient to ``index``, are those of the symbols that will really be coded. The gradient to
     ``values`` is that of the usual uniform noise in place of rounding. (Noise for everything would charge a symbol that
-    is always 0 about 0.17 bits at the smallest scale, instead of nothing: 0.2 bits per pixel for 1.25 latents a pixel.)
+    is always 0 some 0.2 bits even at the smallest scale, instead of 0.03.)
 
-    Index 0 costs nothing, whatever the value; its derivative by the index is what makes the scale of a symbol grow that
-    would often not be 0.
+    Index 0 costs nothing, whatever the value. Its gradients are as if it were coded: where values are often not 0 their
+    scale grows, until they are.
     """
     return _TrainedBits.apply(values, index)

@@ -1,5 +1,6 @@
 """The authenticity map, on a model whose realism does something: a tiny one, for nothing is learned yet."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from pico_plugins.authenticity import Calibration, authenticity_map, departures
 from pico_plugins.cli import main
 from pico_plugins.errors import UnsupportedError
 from pico_plugins.fidelity import BOUND, block_errors
+from pico_plugins.quality import quality_of_level
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
@@ -22,7 +24,7 @@ from pico_plugins.export.bundle import add_file, write_bundle
 from pico_plugins.network import TINY, PicoModel
 from tests.network.test_network import randomise
 
-CALIBRATION = Calibration((0.0, 4.0, 20.0), ((0.0, 0.2, 0.8),) * 7 + ((0.0, 0.1, 0.4),))
+CALIBRATION = Calibration((0.0, 20.0, 250.0), ((0.0, 0.2, 0.8),) * 7 + ((0.0, 0.1, 0.4),))
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +59,18 @@ def test_the_map_is_the_calibrated_departure(calibrated, patch):
     found = authenticity_map(data)
     assert found.shape == patch.shape[:2]
     assert found.dtype == np.float32
-    rms = np.sqrt(np.square(faithful[:8, 8:16].astype(float) - perceptual[:8, 8:16]).mean())
     level = pico_plugins.read_header(data).level
-    assert np.allclose(found[:8, 8:16], CALIBRATION.chance(np.array(rms), level), atol=1e-5)
-    assert 0 < found.max() <= 0.8
+    values = set()
+    for top, left in ((0, 0), (0, 8), (32, 48), (64, 80)):
+        block = np.s_[top : top + 8, left : left + 8]
+        rms = np.sqrt(np.square(faithful[block].astype(float) - perceptual[block]).mean())
+        expected = np.interp(rms, [0, 20, 250], [0, 0.2, 0.8])  # below level 6
+        assert level <= 6 * 32
+        assert np.allclose(found[block], expected, atol=1e-5)
+        values.add(round(expected, 3))
+    assert len(values) > 2
+    between = CALIBRATION.chance(np.array([20.0, 135.0, 999.0]), 6 * 32 + 16)
+    assert np.allclose(between, [0.15, 0.375, 0.6])
 
 
 def test_paths_streams_and_progress(calibrated, patch, tmp_path):
@@ -94,22 +104,40 @@ def test_the_shipped_model_has_learned_no_realism_and_its_map_is_empty(patch_fil
     assert not pico_plugins.read_header(pico_plugins.encode(patch, 60, realism=0.5, fidelity="strict")).may_synthesise
 
 
-def test_what_is_counted_holds_for_other_images(model, photo):
-    """A chance of 0.3 comes true in 3 cases of 10, or nearly, in another part of the photo."""
-    chances, others = [], photo[200:, :]
-    for level in range(0, 256, 32):
-        level = min(level, 224)
-        apart, wrong = samples([photo[:200, :]], level)
-        assert apart.max() > 1
-        chances.append(fit(apart, wrong))
-        assert chances[-1][0] == 0
-        assert all(0 <= a <= b <= 1 for a, b in zip(chances[-1], chances[-1][1:], strict=False))
-    calibration = Calibration(tuple(map(float, KNOTS)), tuple(chances))
-    assert Calibration(**{**vars(calibration)}) == calibration
-    apart, wrong = samples([others], 112)
-    stated = calibration.chance(apart, 112)
-    assert abs(stated.mean() - wrong.mean()) < 0.1
-    assert sum(count for *_, count in reliability(stated, wrong)) == len(wrong)
+def test_what_is_counted_comes_true_for_others():
+    """Blocks that are wrong as often as a known curve says: it is found, and holds for blocks that were not counted."""
+    random = np.random.default_rng(0)
+    apart = random.exponential(10, (2, 40_000)) * (random.random((2, 40_000)) > 0.1)  # a tenth is not apart at all
+    true = 1 - np.exp(-apart / 15)
+    wrong = random.random(apart.shape) < true
+    chances = fit(apart[0], wrong[0])
+    assert chances[0] == 0
+    assert all(a <= b for a, b in itertools.pairwise(chances))
+    calibration = Calibration(KNOTS, (chances,) * 8)
+    stated = calibration.chance(apart[1], 100)
+    assert np.abs(stated - true[1]).mean() < 0.02
+    for chance, share, count in reliability(stated, wrong[1]):
+        assert abs(chance - share) < 0.02 + 2 * (0.25 / count) ** 0.5
+
+
+def test_a_calibration_survives_its_file(model):
+    add_file(model, weights.CALIBRATION_FILE, CALIBRATION.to_json())
+    assert Calibration.of_model(model) == CALIBRATION
+    assert weights.model_folder(model.name) == model  # the manifest knows the file
+    (model / weights.CALIBRATION_FILE).write_text("{}")
+    weights.model_folder.cache_clear()
+    with pytest.raises(ValueError, match="differs from its recorded"):
+        weights.model_folder(model.name)
+
+
+def test_blocks_of_real_files_are_counted(model, patch):
+    apart, wrong = samples([patch], 100)
+    assert apart.shape == wrong.shape == (10 * 12,)
+    faithful, perceptual = (
+        pico_plugins.decode(pico_plugins.encode(patch, quality_of_level(100)), realism=r) for r in (0, 1)
+    )
+    assert np.array_equal(apart, block_errors(faithful, perceptual).ravel())
+    assert np.array_equal(wrong, block_errors(patch, perceptual).ravel() > BOUND)
 
 
 def test_blocks():
@@ -135,6 +163,7 @@ def test_command_line(calibrated, patch, tmp_path):
         shown = np.asarray(image)
     assert np.array_equal(shown, np.rint(255 * authenticity_map(tmp_path / "a.pico")).astype(np.uint8))
     assert "% of the image" in result.output
-    again = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "b.png")])
-    assert again.exit_code == 1  # the map is there already
+    assert not (tmp_path / "a.png").exists()  # the map alone
+    assert CliRunner().invoke(main, arguments).exit_code == 1  # it is there already
+    assert CliRunner().invoke(main, [*arguments, "-f"]).exit_code == 0
     assert CliRunner().invoke(main, [*arguments[:-1], str(tmp_path / "map.xyz"), "-f"]).exit_code == 1

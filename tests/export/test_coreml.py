@@ -175,6 +175,10 @@ class GraphNetworks(CoreMlNetworks):
         return {name: value.half().numpy() for name, value in zip(OUTPUTS[program], results, strict=True)}
 
 
+def test_the_backend_takes_the_windows_of_the_packages():
+    assert CoreMlNetworks.side == input_shapes(FOLDER, "encoder")["image"][-1]
+
+
 @pytest.mark.parametrize(
     ("dtype", "at", "bound"), [*(("float32", at, 70) for at in (0.0, 3.5, 7.0)), ("float16", 3.5, 50)]
 )
