@@ -61,8 +61,8 @@ def structural_similarity(shown: Tensor, pixels: Tensor) -> Tensor:
     """MS-SSIM (B,) of planes (B, H, W) with values about [0, 1]. Sides of at least 176 pixels."""
     a, b, logarithm = shown, pixels, 0.0
     for scale, weight in enumerate(_WEIGHTS):
-        maps = torch.stack([a, b, a * a, b * b, a * b])
-        mean_a, mean_b, square_a, square_b, product = _blur(maps)
+        mean_a, square_a, product = _blur(torch.stack([a, a * a, a * b]))
+        mean_b, square_b = _blur(torch.stack([b, b * b]))  # apart: no gradient goes to the original
         variances = square_a + square_b - mean_a * mean_a - mean_b * mean_b
         similarity = (2 * (product - mean_a * mean_b) + _C2) / (variances + _C2)
         if scale == len(_WEIGHTS) - 1:
