@@ -149,6 +149,17 @@ def test_gradients_reach_every_parameter():
     assert not without
 
 
+def test_hyperlatents_that_are_not_coded_are_zero_in_training_too():
+    model, seen = PicoModel(TINY).eval(), []
+    randomise(model)
+    with torch.no_grad():
+        model.z_index[0] = -1.0
+    model.scale_decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(torch.rand(1, 3, 128, 128), torch.tensor([5.0]), torch.zeros(1))
+    assert not seen[0][:, 0].any()
+    assert seen[0][:, 1:].any()
+
+
 def test_realism_zero_is_neutral():
     model = PicoModel(TINY).eval()
     randomise(model)
