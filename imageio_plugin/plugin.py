@@ -71,6 +71,7 @@ class PicoPlugin(PluginV3):
         scale: float = 1,
         realism: float | None = None,
         threads: int | None = None,
+        backend: str | None = None,
         max_pixels: int | None = None,
     ) -> np.ndarray:
         """The pixels: uint8 (H, W), (H, W, 3) or (H, W, 4); with ``index=...`` a leading axis of one.
@@ -81,7 +82,7 @@ class PicoPlugin(PluginV3):
         """
         _check_index(index)
         try:
-            options = dict(scale=scale, realism=realism, threads=threads, max_pixels=max_pixels)
+            options = dict(scale=scale, realism=realism, threads=threads, backend=backend, max_pixels=max_pixels)
             pixels = decode_region(self._rewound(), region, **options)
         except PicoError as error:
             raise OSError(str(error)) from error
@@ -103,6 +104,7 @@ class PicoPlugin(PluginV3):
         realism: float = 0.0,
         fidelity: str = "normal",
         threads: int | None = None,
+        backend: str | None = None,
     ) -> bytes | None:
         """Write one image, uint8 (H, W), (H, W, 3) or (H, W, 4); a list or batch may hold only one.
 
@@ -123,6 +125,7 @@ class PicoPlugin(PluginV3):
             realism=realism,
             fidelity=fidelity,
             threads=threads,
+            backend=backend,
         )
         if self.request._uri_type == URI_BYTES:
             return self.request.get_file().getvalue()

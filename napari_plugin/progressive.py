@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -120,7 +121,9 @@ class ProgressiveImage(LazyImage):
                 try:
                     for _ in self.decode(reduction, [tile]):
                         pass
-                except Exception:
+                except Exception as error:
+                    if not self._failed:  # napari shows warnings in its window
+                        warnings.warn(f"parts of the image stay gray: {error}", stacklevel=2)
                     self._failed.add(tile.number)
 
 

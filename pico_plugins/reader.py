@@ -9,7 +9,6 @@ from .container import check_crc, read_exactly, read_frame
 from .errors import DamagedError, TruncatedError
 from .files import Source, reading
 from .header import Header, check_pixels, read_head, remaining_bytes
-from .tile_index import TileIndex
 
 
 def read_header(source: Source) -> Header:
@@ -30,6 +29,8 @@ class TileReader:
 
     def __init__(self, file: BinaryIO, max_pixels: int | None = None) -> None:
         """``file`` is seekable and stands where the .pico file begins. Raises a ``PicoError`` if that is not so."""
+        from .tile_index import TileIndex  # brings NumPy, which reading a header does without
+
         self._file = file
         self.header, crc = read_head(file)
         check_pixels(self.header, max_pixels)

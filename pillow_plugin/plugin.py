@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from pico_plugins.container import MAGIC
 from pico_plugins.errors import PicoError, UnsupportedError
-from pico_plugins.header import read_head
+from pico_plugins.header import MAX_PIXELS, read_head
 
 from .options import OPTIONS
 from .saving import save_driver
@@ -38,7 +38,7 @@ class PicoImageFile(ImageFile.ImageFile):
                 warnings.warn(str(error), stacklevel=2)
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
-        self._pixels = header.width * header.height
+        self._pixels = min(header.width * header.height, MAX_PIXELS)  # Pillow's own limit may have been taken away
         self._mode = header.mode
         self.info.update(header.info())
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
@@ -67,13 +67,15 @@ class PicoImageFile(ImageFile.ImageFile):
     def load(self) -> Image.core.PixelAccess | None:
         """Decode. Raises ``OSError`` for damaged or truncated data.
 
-        Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead.
+        Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead, and their numbers stand
+        in ``info["pico"]["damaged"]``.
         """
         if self.tile and self._coded:
             from pico_plugins.decoder import decode
 
             self._check_open()
             self.fp.seek(self._begin)
+            damaged = [] if ImageFile.LOAD_TRUNCATED_IMAGES else None
             try:
                 pixels = decode(
                     self.fp,
@@ -81,11 +83,13 @@ class PicoImageFile(ImageFile.ImageFile):
                     realism=OPTIONS.realism,
                     threads=OPTIONS.threads,
                     backend=OPTIONS.backend,
-                    max_pixels=self._pixels,  # Pillow's own limit has been applied
-                    damaged=[] if ImageFile.LOAD_TRUNCATED_IMAGES else None,
+                    max_pixels=self._pixels,
+                    damaged=damaged,
                 )
             except PicoError as error:
                 raise OSError(str(error)) from error
+            if damaged:
+                self.info["pico"]["damaged"] = damaged
             if self._exclusive_fp:
                 self.fp.close()
             self.fp = io.BytesIO(pixels)

@@ -35,6 +35,7 @@ def save(
     realism: float = 0.0,
     fidelity: str = "normal",
     threads: int | None = None,
+    backend: str | None = None,
     progress: Progress | None = None,
     **_ignored: object,
 ) -> None:
@@ -68,7 +69,7 @@ def save(
         realism=realism,
         fidelity=fidelity,
         threads=OPTIONS.threads if threads is None else threads,
-        backend=OPTIONS.backend,
+        backend=OPTIONS.backend if backend is None else backend,
         progress=progress,
     )
 

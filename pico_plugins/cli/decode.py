@@ -40,7 +40,7 @@ def _form(target: Path) -> str:
     return form
 
 
-def _write_map(source: Path, target: Path, progress: Progress, threads: int | None) -> str:
+def _write_map(source: Path, target: Path, progress: Progress, threads: int | None, backend: str | None) -> str:
     import numpy as np
     from PIL import Image
 
@@ -49,7 +49,7 @@ def _write_map(source: Path, target: Path, progress: Progress, threads: int | No
     from pico_plugins.files import writing
 
     form = _form(target)
-    chance = authenticity_map(source, threads=threads, progress=progress)
+    chance = authenticity_map(source, threads=threads, backend=backend, progress=progress)
     with writing(target) as file:
         Image.fromarray(np.rint(255 * chance).astype(np.uint8)).save(file, form)
     if not chance.any():
@@ -65,6 +65,7 @@ def _write_map(source: Path, target: Path, progress: Progress, threads: int | No
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
 @click.option("--authenticity", help="Instead of pictures write, to this file or folder, maps of what is synthesised.")
 @click.option("--threads", type=click.IntRange(1), help="Tiles decoded at once. [default: one for each CPU]")
+@click.option("--backend", help="Who runs the networks; pico info --backends lists them. [default: auto]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
     files: tuple[Path, ...],
@@ -74,6 +75,7 @@ def command(
     realism: float | None,
     authenticity: str | None,
     threads: int | None,
+    backend: str | None,
     force: bool,
 ) -> None:
     """Write .pico FILES in a format that other programs read, metadata included."""
@@ -86,7 +88,7 @@ def command(
     def work(source: Path, target: Path, progress: Progress) -> str:
         form = _form(target)
         info = read_header(source).info()
-        options = dict(scale=_SCALES[scale], realism=realism, threads=threads, progress=progress)
+        options = dict(scale=_SCALES[scale], realism=realism, threads=threads, backend=backend, progress=progress)
         image = Image.fromarray(decode(source, **options))
         if form == "JPEG" and image.mode == "RGBA":
             msg = "JPEG has no transparency: decode to another format"
@@ -99,6 +101,6 @@ def command(
         return f"{target}: {image.width} x {image.height}, {image.mode}"
 
     if authenticity:
-        run_batch(files, authenticity, ".png", force, partial(_write_map, threads=threads))
+        run_batch(files, authenticity, ".png", force, partial(_write_map, threads=threads, backend=backend))
     else:
         run_batch(files, output, f".{suffix.lstrip('.')}", force, work)

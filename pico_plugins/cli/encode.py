@@ -22,6 +22,7 @@ from .batch import run_batch
 )
 @click.option("--strip", is_flag=True, help="Leave out EXIF and XMP (the ICC profile stays: colours need it).")
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
+@click.option("--backend", help="Who runs the networks; pico info --backends lists them. [default: auto]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def command(
     images: tuple[Path, ...],
@@ -30,6 +31,7 @@ def command(
     fidelity: str,
     strip: bool,
     threads: int | None,
+    backend: str | None,
     force: bool,
 ) -> None:
     """Write IMAGES (anything that Pillow opens) as .pico files."""
@@ -40,7 +42,7 @@ def command(
     def work(source: Path, target: Path, progress: Progress) -> str:
         with Image.open(source) as image:
             kept = {} if strip else {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}
-            options = dict(quality=quality, fidelity=fidelity, threads=threads, progress=progress)
+            options = dict(quality=quality, fidelity=fidelity, threads=threads, backend=backend, progress=progress)
             pillow_plugin.save(image, target, **options, **kept)
             pixels = image.width * image.height
         size = target.stat().st_size

@@ -12,7 +12,7 @@ from ..network.complexity import kmac_per_pixel
 from ..tiles import TileGrid
 from .device import PROGRAMS, SIDE, input_shapes
 from .memory import peak_activations
-from .shipped import load_analysis, load_dequantizer, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis, model_config
 
 PHOTO = (4032, 3024)
 """What a phone's camera means by 12 megapixels."""
@@ -27,6 +27,9 @@ _PAPER = {
 }
 
 
+_PROGRAMS = ("encoder", "quantizer", "decoder")
+
+
 def _parameters(*modules: nn.Module) -> int:
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
@@ -36,24 +39,28 @@ def _cell(value: float | str | None) -> str:
 
 
 def report(folder: Path) -> str:
-    """A table of the model in ``folder``: encoder, and decoder with context model, for one window in float16."""
+    """A table of the model in ``folder``: its three device programs, for one window in float16."""
     synthesis = load_synthesis(folder)
-    sizes = (_parameters(load_analysis(folder)), _parameters(load_dequantizer(folder), synthesis.decoder))
-    files = [(folder / name).stat().st_size for name in ("analysis.onnx", "dequantizer.onnx", "synthesis.onnx")]
+    sizes = (
+        _parameters(load_analysis(folder)),
+        _parameters(load_quantizer(folder)),
+        _parameters(load_dequantizer(folder), synthesis.decoder),
+    )
+    names = ("analysis.onnx", "quantizer.onnx", "dequantizer.onnx", "synthesis.onnx")
+    files = [(folder / name).stat().st_size / 1e6 for name in names]
     macs = kmac_per_pixel(PicoModel(model_config(folder)))
-    peaks = [
-        peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values()))
-        for name in ("encoder", "decoder")
-    ]
+    peaks = [peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values())) for name in _PROGRAMS]
     rows = {
         "parameters, millions": [size / 1e6 for size in sizes],
-        "weights, MB": [files[0] / 1e6, (files[1] + files[2]) / 1e6],
-        "kMAC per pixel": [macs["encoder"], macs["context"] + macs["decoder"]],
+        "weights, MB": [files[0], files[1], files[2] + files[3]],
+        "kMAC per pixel": [macs["encoder"], macs["context"], macs["context"] + macs["decoder"]],
         "peak activations, MB": [peak / 1e6 for peak in peaks],
         "with weights, MB": [(peak + 2 * size) / 1e6 for peak, size in zip(peaks, sizes, strict=True)],
     }
     lines = [f"model {folder.name}, windows of {SIDE} x {SIDE}, float16; decoder = context model and synthesis", ""]
-    lines.append(f"{'':24}{'encoder':>10}{'decoder':>10}{'paper encoder':>16}{'paper decoder':>16}")
+    lines.append(
+        f"{'':24}" + "".join(f"{name:>10}" for name in _PROGRAMS) + f"{'paper encoder':>16}{'paper decoder':>16}"
+    )
     for name, ours in rows.items():
         lines.append(
             f"{name:24}" + "".join(f"{_cell(v):>10}" for v in ours) + "".join(f"{_cell(v):>16}" for v in _PAPER[name])

@@ -34,6 +34,17 @@ def test_encode_and_decode_beside_the_sources(pictures, patch):
     assert psnr(np.asarray(Image.open(pictures / "back.webp").convert("RGB")), patch[:, ::-1]) > 25
 
 
+def test_backend(pictures):
+    result = pico("encode", pictures / "two.png", "--backend", "onnxruntime")
+    assert result.exit_code == 0, result.output
+    result = pico("decode", pictures / "two.pico", "--backend", "onnxruntime", "-o", pictures / "back.png")
+    assert result.exit_code == 0, result.output
+    for command, file in (("encode", "one.jpg"), ("decode", "two.pico")):
+        result = pico(command, pictures / file, "--backend", "abacus", "-o", pictures / "none")
+        assert result.exit_code == 1
+        assert "'abacus' is not available" in result.output
+
+
 def test_decode_to_a_smaller_image(pictures, patch):
     assert pico("encode", pictures / "two.png").exit_code == 0
     assert pico("decode", pictures / "two.pico", "-o", pictures / "small.png", "--scale", "1/4").exit_code == 0

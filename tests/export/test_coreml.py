@@ -71,9 +71,11 @@ def test_ports_shapes_and_metadata(packages, program):
     assert spec.description.metadata.license == "MIT"
     assert [port.name for port in spec.description.output] == OUTPUTS[program]
     assert [port.name for port in spec.description.input] == list(input_shapes(FOLDER, program))
-    for port in spec.description.input:
+    for port in [*spec.description.output, *spec.description.input]:
         if port.name == "image":
             assert (port.type.imageType.width, port.type.imageType.height) == (512, 512)
+        elif port in spec.description.output:
+            assert port.type.multiArrayType.dataType == port.type.multiArrayType.FLOAT16
         else:
             array = port.type.multiArrayType
             assert tuple(array.shape) == input_shapes(FOLDER, program)[port.name]
@@ -97,16 +99,34 @@ def test_operations_are_those_of_the_neural_engine(packages, program):
                 assert tensor.dataType == 10  # FLOAT16
 
 
-def test_stored_weights_are_the_shipped_ones(packages):
-    module = PROGRAMS["decoder"](FOLDER)
-    stored = stored_weights(packages / "decoder.mlpackage")
-    compared = 0
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_stored_weights_are_the_shipped_ones(packages, program):
+    module, package = PROGRAMS[program](FOLDER), packages / f"{program}.mlpackage"
+    stored, compared = stored_weights(package), 0
     for name, parameter in module.named_parameters():
         value = stored.get(name.replace(".", "_"))
         if value is not None and parameter.numel() > 1:
             assert np.array_equal(value, parameter.detach().half().numpy()), name
             compared += parameter.numel()
-    assert compared > 0.9 * sum(parameter.numel() for parameter in module.parameters())
+    whole = sum(parameter.numel() for parameter in module.parameters())
+    assert compared > 0.9 * whole
+    assert size(package) == pytest.approx(2 * whole, rel=0.1, abs=150_000)  # two bytes each, and little else
+
+
+def test_tensors_for_pixels_and_small_weights(packages, tmp_path):
+    arguments = ["export", "--target", "coreml", "--pixels", "tensor", "--weights", "int8", "-o", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    for program in PROGRAMS:
+        spec, _ = read(tmp_path / f"{program}.mlpackage")
+        facts = spec.description.metadata.userDefined
+        assert (facts["pico.weights"], facts["pico.pixels"]) == ("int8", "tensor")
+        for port in [*spec.description.output, *spec.description.input]:
+            array = port.type.multiArrayType
+            assert array.dataType == array.FLOAT16
+            if port.name == "image" and port in spec.description.input:
+                assert tuple(array.shape) == (1, 3, 512, 512)
+        assert size(tmp_path / f"{program}.mlpackage") < 0.65 * size(packages / f"{program}.mlpackage")
 
 
 @pytest.mark.parametrize(("kind", "share", "bound"), [("int8", 0.65, 35), ("palettized", 0.5, 25)])

@@ -188,3 +188,12 @@ def test_registration_is_idempotent():
     imageio_plugin.register_pico()
     assert list(known_plugins) == order
     assert len(known_extensions[".pico"]) == 1
+
+
+def test_backend(tmp_path, patch):
+    path = tmp_path / "a.pico"
+    iio.imwrite(path, patch, backend="onnxruntime")
+    assert iio.imread(path, backend="onnxruntime").shape == patch.shape
+    for work in (lambda: iio.imread(path, backend="abacus"), lambda: iio.imwrite(path, patch, backend="abacus")):
+        with pytest.raises(ValueError, match="'abacus' is not available"):
+            work()

@@ -89,8 +89,10 @@ def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
     broken = bytearray(file)
     broken[-10] ^= 1
     image = ProgressiveImage(bytes(broken), lambda image: None)
-    image.levels[3][:]
-    settle(image)
+    with pytest.warns(UserWarning, match="stay gray: .*checksum") as said:
+        image.levels[3][:]
+        settle(image)
+    assert len(said) == 1
     shown = np.asarray(image.levels[3])
     assert image._thread is None
     assert (shown[-1, -1] == 128).all()

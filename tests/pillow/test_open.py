@@ -112,6 +112,10 @@ def test_truncated_file(tiled_file, monkeypatch):
     shown, whole = np.asarray(image), pico_plugins.decode(tiled_file)
     assert np.array_equal(shown[:84, :84], whole[:84, :84])
     assert (shown[100:, 200:] == 128).all()
+    assert 5 in image.info["pico"]["damaged"]
+    complete = Image.open(io.BytesIO(tiled_file))
+    complete.load()
+    assert "damaged" not in complete.info["pico"]
 
 
 def test_damage_in_the_pixels_is_an_oserror(patch_file):

@@ -192,3 +192,10 @@ def test_a_loaded_pico_can_be_saved_over_itself(tmp_path, rgb):
     image = Image.open(path)
     image.save(path, quality=50)
     assert Image.open(path).info["pico"]["quality"] == 50
+
+
+def test_backend(tmp_path, patch):
+    image = Image.fromarray(patch)
+    image.save(tmp_path / "a.pico", backend="onnxruntime")
+    with pytest.raises(ValueError, match="'abacus' is not available"):
+        image.save(tmp_path / "b.pico", backend="abacus")

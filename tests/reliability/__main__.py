@@ -15,14 +15,15 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("reliability", "golden", "core/test_format.py", "core/test_files.py", "core/test_scale_decoder.py")
+CORE = ("backends", "codec", "files", "format", "scale_decoder")
+TESTS = ("reliability", "golden", *(f"core/test_{name}.py" for name in CORE))
 
 
 def steps(full: bool, images: tuple[str, ...]) -> dict[str, list[str]]:
     """Name -> arguments of Python."""
     ours = "tests.reliability"
     found = {
-        "tests": ["pytest", "-q", *(f"tests/{path}" for path in TESTS)],
+        "tests": ["pytest", "-q", "-s", *(f"tests/{path}" for path in TESTS)],
         "bombs": [f"{ours}.bombs"],
         "saving": [f"{ours}.saving", "--kills", "200" if full else "20"],
         "soak": [f"{ours}.soak", "--count", "500" if full else "50", "--large", "4" if full else "0", *images],

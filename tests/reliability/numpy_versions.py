@@ -38,7 +38,7 @@ def check(requirement: str, folder: Path) -> bool:
 def main() -> None:
     """See the module."""
     wrong = []
-    for requirement in (f"numpy=={oldest()}.*", "numpy"):
+    for requirement in (f"numpy=={oldest()}.0", "numpy"):
         with tempfile.TemporaryDirectory(prefix="pico-numpy-") as folder:
             print(f"== {requirement}", flush=True)
             if not check(requirement, Path(folder)):

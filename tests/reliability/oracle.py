@@ -66,10 +66,25 @@ def examine(data: bytes) -> str:
     if header.width * header.height > LIMIT:
         assert pixels is None
         return outcome
+    _checking_agrees(data, pixels)
     _blank_tiles_are_reported(data, header, pixels)
     _smaller_ones_agree(data, header, pixels)
     _pillow_agrees(data, readable=True, pixels=pixels)
     return outcome
+
+
+def _checking_agrees(data: bytes, pixels: np.ndarray | None) -> None:
+    """The checksums alone, and the image in bands: refused where the whole is, or the same."""
+    try:
+        pico_plugins.check_file(data, LIMIT)
+    except PicoError:
+        assert pixels is None, "an image from a file that its checksums refuse"
+    try:
+        bands = [band for _, band in pico_plugins.decode_bands(data, max_pixels=LIMIT, threads=1)]
+    except PicoError:
+        assert pixels is None, "a whole file is refused in bands"
+        return
+    assert np.array_equal(np.concatenate(bands), pixels)
 
 
 def _blank_tiles_are_reported(data: bytes, header: pico_plugins.Header, pixels: np.ndarray | None) -> None:
