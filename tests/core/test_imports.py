@@ -26,6 +26,26 @@ def test_opening_with_pillow_loads_nothing_heavy(tmp_path, patch_file):
     assert not set(HEAVY) & set(run(code).split())
 
 
+def test_importing_and_opening_cost_milliseconds(tmp_path, patch_file):
+    """After Pillow, in processor time of fresh processes, the quickest of three."""
+    path = tmp_path / "a.pico"
+    path.write_bytes(patch_file)
+    code = f"""
+import PIL.Image, time
+times = [time.process_time()]
+import pico_plugins
+pico_plugins.read_header
+times.append(time.process_time())
+pico_plugins.read_header({str(path)!r})
+times.append(time.process_time())
+print(*(1e3 * (b - a) for a, b in zip(times, times[1:])))
+"""
+    importing, opening = map(min, zip(*(map(float, run(code).split()) for _ in range(3)), strict=True))
+    print(f"import {importing:.1f} ms, header {opening:.2f} ms")
+    assert importing < 50
+    assert opening < 5
+
+
 def test_coding_never_imports_torch(tmp_path):
     code = (
         "import sys, numpy, pico_plugins as p; "
