@@ -14,21 +14,13 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
-
-class _Limit:
-    """The limit itself, and how many callers need it."""
-
-    def __init__(self) -> None:
-        self.lock, self.users, self.restore = threading.Lock(), 0, None
-
-
-_limit = _Limit()
+_taken = threading.Lock()
 
 
 def _after_fork() -> None:
-    """In the child: the threads that needed it are not there. A limit that they had set stays: it costs speed only."""
-    global _limit
-    _limit = _Limit()
+    """In the child: the thread that held it is not there."""
+    global _taken
+    _taken = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -44,18 +36,15 @@ def _controller() -> ThreadpoolController:
 def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread inside, what was set before afterwards.
 
-    The setting belongs to the process. If several callers overlap, the first one in sets it, the last one out restores.
+    The setting belongs to the process. If several callers overlap, the first one in sets and restores it: the others
+    may lose the limit a little early, which costs speed only, and none can restore a value that another one had set.
     """
-    limit = _limit
-    with limit.lock:
-        if limit.users == 0:
-            limit.restore = _controller().limit(limits=1, user_api="blas").restore_original_limits
-        limit.users += 1
-    try:
+    taken = _taken
+    if not taken.acquire(blocking=False):
         yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
     finally:
-        with limit.lock:
-            limit.users -= 1
-            if limit.users == 0:
-                limit.restore()
-                limit.restore = None
+        taken.release()
