@@ -18,7 +18,7 @@ from .errors import UnsupportedError
 from .fidelity import BLOCK, block_errors
 from .files import Source, reading
 from .pipeline import Progress
-from .quality import LEVEL_STEPS
+from .quality import LEVEL_STEPS, trained_levels
 from .reader import read_header
 from .weights import CALIBRATION_FILE, model_folder
 
@@ -36,8 +36,7 @@ class Calibration:
 
     def chance(self, departure: np.ndarray, level: int) -> np.ndarray:
         """For ``departure`` in levels of 255 and the file's ``level`` in 1/32; float32 of the same shape."""
-        node, part = divmod(level, LEVEL_STEPS)
-        after = min(node + 1, len(self.chances) - 1)
+        node, after, part = trained_levels(level, len(self.chances))
         rows = np.array([self.chances[node], self.chances[after]])
         row = rows[0] + (rows[1] - rows[0]) * part / LEVEL_STEPS
         return np.interp(departure, self.departures, row).astype(np.float32)

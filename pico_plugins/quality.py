@@ -10,6 +10,12 @@ LEVEL_STEPS = 32
 MAX_LEVEL = 7 * LEVEL_STEPS
 
 
+def trained_levels(level: int, count: int) -> tuple[int, int, int]:
+    """The trained levels, of ``count``, on either side of ``level`` in 1/32, and how many 1/32 it is past the first."""
+    node, part = divmod(level, LEVEL_STEPS)
+    return node, min(node + 1, count - 1), part
+
+
 def check_quality(quality: object) -> float:
     """``quality`` as a float in [1, 100]. Raises ``ValueError`` for anything else (booleans and text included)."""
     if isinstance(quality, bool) or not isinstance(quality, numbers.Real) or not 1 <= quality <= 100:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .phases import ORDER
-from .quality import LEVEL_STEPS
+from .quality import LEVEL_STEPS, trained_levels
 
 SHIFT = 6
 HYPERLATENT_LIMIT = 127
@@ -51,8 +51,7 @@ class IntegerLayer:
         """Bias (K, 1), plus half for rounding, at ``level`` in 1/32; divided by 2^6."""
         bias = self.bias + (1 << SHIFT - 1)
         if self.level_bias is not None:
-            node, part = divmod(level, LEVEL_STEPS)
-            after = min(node + 1, len(self.level_bias) - 1)
+            node, after, part = trained_levels(level, len(self.level_bias))
             table = self.level_bias.astype(np.int64)
             bias = bias + table[node] * (LEVEL_STEPS - part) + table[after] * part
         return np.ldexp(bias.astype(self.dtype), -SHIFT)[:, None]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
 
 from .. import decode, encode, weights
 from ..authenticity import Calibration, colours, departures
@@ -19,11 +18,11 @@ from ..export.bundle import add_file
 from ..export.shipped import model_config
 from ..fidelity import BOUND, block_errors
 from ..quality import LEVEL_STEPS, quality_of_level
+from ..training.data import load_images
 
 KNOTS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Departures, in levels, for which the chance is stored."""
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -61,37 +60,6 @@ def reliability(chance: np.ndarray, wrong: np.ndarray, bins: int = 10) -> list[t
     return found
 
 
-def plot_reliability(found: list[tuple[float, float, int]], path: Path) -> None:
-    """Chance that the map states against how often it came true."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(5, 5))
-    stated, true, counts = map(np.array, zip(*found, strict=True))
-    axes.plot([0, 1], [0, 1], linestyle=":", color="0.5")
-    axes.plot(stated, true, marker="o")
-    for x, y, count in zip(stated, true, counts, strict=True):
-        axes.annotate(f"{count}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=7)
-    axes.set(xlabel="value of the map", ylabel=f"blocks off by more than {BOUND:g} levels", xlim=(0, 1), ylim=(0, 1))
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def _load(folders: tuple[Path, ...]) -> list[np.ndarray]:
-    """All images in ``folders``. Raises ``click.UsageError`` if there are none."""
-    images = []
-    for path in sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES):
-        with Image.open(path) as image:
-            images.append(np.asarray(image.convert("RGB")))
-    if not images:
-        raise click.UsageError("no images there")
-    return images
-
-
 @click.command()
 @click.option("--fit", "fit_on", multiple=True, required=True, type=_FOLDER, help="Images to count on.")
 @click.option("--check", "check_on", multiple=True, required=True, type=_FOLDER, help="Others, to check the count on.")
@@ -100,7 +68,7 @@ def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], plot: Path | None
     """Count on the images in one folder, store the count with the shipped model, check it on those of another."""
     folder = weights.model_folder(weights.DEFAULT)
     levels = [node * LEVEL_STEPS for node in range(model_config(folder).levels)]
-    images, others = _load(fit_on), _load(check_on)
+    images, others = load_images(list(fit_on), 1), load_images(list(check_on), 1)
     chances = []
     for level in levels:
         apart, wrong = samples(images, level)
@@ -121,6 +89,8 @@ def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], plot: Path | None
     for chance, true, count in found:
         click.echo(f"{chance:.3f}  {true:.3f}  {count}")
     if plot:
+        from .plot import plot_reliability
+
         plot_reliability(found, plot)
 
 

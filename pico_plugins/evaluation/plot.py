@@ -1,4 +1,4 @@
-"""The plots of the bench."""
+"""The plots of the evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 
+from ..fidelity import BOUND
 from .bd_rate import Curve
 from .metrics import UNITS
 from .scaling import Footprint
@@ -55,4 +57,19 @@ def plot_scaling(footprints: list[Footprint], path: Path) -> None:
         panel.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def plot_reliability(found: list[tuple[float, float, int]], path: Path) -> None:
+    """Chance that the map states against how often it came true."""
+    figure, axes = plt.subplots(figsize=(5, 5))
+    stated, true, counts = map(np.array, zip(*found, strict=True))
+    axes.plot([0, 1], [0, 1], linestyle=":", color="0.5")
+    axes.plot(stated, true, marker="o")
+    for x, y, count in zip(stated, true, counts, strict=True):
+        axes.annotate(f"{count}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=7)
+    axes.set(xlabel="value of the map", ylabel=f"blocks off by more than {BOUND:g} levels", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
     plt.close(figure)

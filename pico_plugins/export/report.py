@@ -27,9 +27,6 @@ _PAPER = {
 }
 
 
-_PROGRAMS = ("encoder", "quantizer", "decoder")
-
-
 def _parameters(*modules: nn.Module) -> int:
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
@@ -49,7 +46,7 @@ def report(folder: Path) -> str:
     names = ("analysis.onnx", "quantizer.onnx", "dequantizer.onnx", "synthesis.onnx")
     files = [(folder / name).stat().st_size / 1e6 for name in names]
     macs = kmac_per_pixel(PicoModel(model_config(folder)))
-    peaks = [peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values())) for name in _PROGRAMS]
+    peaks = [peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values())) for name in PROGRAMS]
     rows = {
         "parameters, millions": [size / 1e6 for size in sizes],
         "weights, MB": [files[0], files[1], files[2] + files[3]],
@@ -59,7 +56,7 @@ def report(folder: Path) -> str:
     }
     lines = [f"model {folder.name}, windows of {SIDE} x {SIDE}, float16; decoder = context model and synthesis", ""]
     lines.append(
-        f"{'':24}" + "".join(f"{name:>10}" for name in _PROGRAMS) + f"{'paper encoder':>16}{'paper decoder':>16}"
+        f"{'':24}" + "".join(f"{name:>10}" for name in PROGRAMS) + f"{'paper encoder':>16}{'paper decoder':>16}"
     )
     for name, ours in rows.items():
         lines.append(
