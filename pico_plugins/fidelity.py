@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 BLOCK, BOUND = 8, 12.0
-"""In a strict file no 8 x 8 pixels differ from the original by more than 12 levels of 255, root mean square."""
+"""In a strict file no block of 8 x 8 pixels differs from the original by more than 12 levels of 255, root mean square.
+
+Blocks are counted from the corner of what the image keeps of each tile."""
 
 
 def block_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:

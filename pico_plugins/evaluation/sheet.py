@@ -1,6 +1,8 @@
 """One place of an image as several codecs show it, at equal size, side by side.
 
-python -m pico_plugins.evaluation.sheet photo.png --box 300 200 160 120 --rate 0.15 --rate 0.3 -o sheet.png
+    python -m pico_plugins.evaluation.sheet photo.png --box 300 200 160 120 --rate 0.15 --rate 0.3 -o sheet.png
+
+One row for each rate, one column for each codec.
 """
 
 from __future__ import annotations
