@@ -133,9 +133,10 @@ def _head(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
         fields[at] = min(max(source.choice((*INTERESTING, near, near)), 0), limit)
     tiles = split_tiles(chunks)
     chunks[0] = b"HEAD", HEAD.pack(*fields)
-    width, height, tile, margin = fields[8], fields[9], fields[6], fields[7]
+    tile, margin, most = fields[6], fields[7], 64
+    width, height = (min(side, most * tile) for side in fields[8:10])  # no more tiles than these are made
     if tile and width and height:
-        count = min(len(TileGrid(width, height, tile, margin)), 64)
+        count = min(len(TileGrid(width, height, tile, margin)), most)
         tiles = (tiles * (count // max(len(tiles), 1) + 1))[:count]
     return join_tiles(chunks, tiles)
 
