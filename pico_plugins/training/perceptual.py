@@ -20,6 +20,23 @@ ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full wei
 ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
 
 
+def look_closer(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The same part of both (B, 3, H, H), half the side or more, at random, enlarged to H x H.
+
+    AlexNet's first layer stops at every fourth pixel, and the decoder makes 4 x 4 at a time: shown to it always at the
+    same place and size, it learns a pattern of dots that pleases the one network and nobody else (docs/training.md).
+    """
+    side = a.shape[-1]
+    part = int(torch.randint(side // 2, side - 3, ()))
+    top, left = torch.randint(0, side - part + 1, (2,)).tolist()
+
+    def seen(x: Tensor) -> Tensor:
+        x = x[..., top : top + part, left : left + part].contiguous(memory_format=torch.channels_last)
+        return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+    return seen(a), seen(b)
+
+
 class Perceptual:
     """Two windows to a crop: neighbouring tiles, coded apart. Its fourth channel says where text is."""
 
@@ -50,7 +67,7 @@ class Perceptual:
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
         if self.lpips:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                terms["lpips"] = self.lpips(coded.pixels, windows).float()
+                terms["lpips"] = self.lpips(*look_closer(coded.pixels, windows)).float()
         if self._warmth() > 0:
             found_out = self._adversary(model, coded.pixels, coded.latents, at, split_pairs(text))
             fading = 1.0 - (1.0 - ADVERSARY_AT_THE_TOP) * at / (model.config.levels - 1)

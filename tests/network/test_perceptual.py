@@ -14,7 +14,7 @@ from pico_plugins.network import TINY, PicoModel
 from pico_plugins.training.checkpoint import load_model
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.klt import initialise
-from pico_plugins.training.perceptual import WEIGHTS, Perceptual
+from pico_plugins.training.perceptual import WEIGHTS, Perceptual, look_closer
 from pico_plugins.training.tensors import to_tensor
 from pico_plugins.training.text_masks import TextMasks
 from pico_plugins.training.tiling import join_pairs, pair_width, seam_error, split_pairs, tiling_loss
@@ -82,6 +82,21 @@ def test_tiling_terms_see_slow_errors_and_seams_only():
     assert seam_error(step, pixels) == pytest.approx(0.1, abs=1e-6)
     assert seam_error(pixels + 0.1, pixels) == pytest.approx(0, abs=1e-6)
     assert seam_error(noise, pixels) < 0.01
+
+
+def test_lpips_never_looks_at_one_place_only():
+    """The same part of both, enlarged; over many looks every alignment to a grid of 4 x 4 pixels comes up."""
+    torch.manual_seed(0)
+    ramp = torch.arange(64.0).expand(1, 3, 64, 64)
+    firsts = set()
+    for _ in range(200):
+        a, b = look_closer(ramp, ramp + 100)
+        assert a.shape == ramp.shape
+        assert torch.allclose(b - a, torch.tensor(100.0), atol=1e-3)
+        row = a[0, 0, 0]
+        assert (row.diff() >= 0).all() and 30 < row[-1] - row[0] < 64
+        firsts.add(round(float(row[0])) % 4)
+    assert firsts == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("term", ["tiling", "text", "adversary"])
