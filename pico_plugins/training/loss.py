@@ -9,6 +9,7 @@ from torch import Tensor
 from ..network import PicoModel
 from ..network.model import Coded
 from ..network.transforms import PREVIEWS
+from .precision import reduced_precision
 from .structure import structural_similarity
 
 LAMBDA_MIN, LAMBDA_MAX = 0.0003, 0.25
@@ -69,7 +70,7 @@ class Faithful:
 
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 3, H, W)."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with reduced_precision():
             coded = model(crops, level, torch.zeros(len(crops)))
         distortion, parts = faithful_distortion(coded.pixels, crops, self.structure)
         loss, rate = rate_distortion(coded, crops, level, model.config.levels, distortion)

@@ -11,6 +11,7 @@ from ..network import ModelConfig, PicoModel
 from ..network.level import level_weights
 from .discriminator import Discriminator, discriminator_loss, realism_loss
 from .loss import faithful_distortion, rate_distortion
+from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
 WEIGHTS = {"faithful": 0.3, "lpips": 400.0, "tiling": 1000.0, "text": 4000.0, "adversary": 8.0}
@@ -59,14 +60,14 @@ class Perceptual:
         # A quarter of the crops at either end, the others between.
         realism = (2 * torch.rand(len(crops)) - 0.5).clamp(0, 1)
         windows, at, wanted = split_pairs(pixels).contiguous(), level.repeat(2), realism.repeat(2)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with reduced_precision():
             coded = model(windows, at, wanted)
         shown = join_pairs(coded.pixels)
         faithful, parts = faithful_distortion(coded.pixels, windows, self.structure)
         terms = {"faithful": faithful, "tiling": tiling_loss(shown, pixels).repeat(2)}
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
         if self.lpips:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with reduced_precision():
                 terms["lpips"] = self.lpips(*look_closer(coded.pixels, windows)).float()
         if self._warmth() > 0:
             found_out = self._adversary(model, coded.pixels, coded.latents, at, split_pairs(text))
@@ -87,7 +88,7 @@ class Perceptual:
         """(B,): how surely what is shown is found out, where there is no text: letters are not to be made up."""
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(False)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with reduced_precision():
             logits = self.discriminator(shown, latents.detach(), level_weights(level, model.config.levels)).float()
         side = shown.shape[-1] // logits.shape[-1]
         return realism_loss(logits, 1.0 - F.max_pool2d(text, side))
@@ -105,7 +106,7 @@ class Perceptual:
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(True)
         weights = level_weights(level, self.discriminator.level.shape[0])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with reduced_precision():
             real = self.discriminator(windows[chosen], latents[chosen], weights[chosen]).float()
             fake = self.discriminator(shown[chosen], latents[chosen], weights[chosen]).float()
         loss = discriminator_loss(real, fake)

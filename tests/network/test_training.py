@@ -18,6 +18,7 @@ from pico_plugins.training.checkpoint import load_model
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.klt import initialise, principal_components
 from pico_plugins.training.loss import faithful_distortion, level_lambda, rate_distortion
+from pico_plugins.training.precision import reduced_precision
 from pico_plugins.training.run import learning_rate
 from pico_plugins.training.structure import structural_similarity
 
@@ -130,3 +131,10 @@ def test_learning_rate_warms_up_and_decays():
     assert learning_rate(1.0, 500, 0.4, 0.5) == 1
     assert learning_rate(1.0, 500, 0.75, 0.5) == pytest.approx(0.505)
     assert learning_rate(1.0, 500, 1.0, 0.5) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [("AVX512", torch.bfloat16), ("AVX2", torch.float32)])
+def test_precision_is_reduced_only_where_the_cpu_is_faster_at_it(monkeypatch, capability, dtype):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    with reduced_precision():
+        assert F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)).dtype == dtype
