@@ -104,10 +104,11 @@ class Decoder:
         self.tensors = load_file(folder / "entropy.safetensors")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self.dequantizer, self.synthesis = (
-            onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
-            for name in ("dequantizer.onnx", "decoder.onnx")
-        )
+        self.networks = {
+            name: onnxruntime.InferenceSession(folder / f"{name}.onnx", options, providers=["CPUExecutionProvider"])
+            for name in ("dequantizer", "decoder", "perceptual")
+            if (folder / f"{name}.onnx").exists()
+        }
         radii = self.tensors["tables.radii"].tolist()
         ends = np.cumsum([0] + [2 * radius + 2 for radius in radii[1:]])
         self.tables = [(0, [], [])]
@@ -151,12 +152,14 @@ class Decoder:
             "symbols": symbols[None].astype(np.float32),
             "level": at_level,
         }
-        (phases,) = self.dequantizer.run(None, feed)
+        (phases,) = self.networks["dequantizer"].run(None, feed)
         latents = np.empty((1, len(symbols) // 4, height // 16, width // 16), np.float32)
         for (row, column), phase in zip(PHASES, np.split(phases, 4, axis=1), strict=True):
             latents[:, :, row::2, column::2] = phase
-        feed = {"latents": latents, "level": at_level, "realism": np.array([realism], np.float32)}
-        blocks = self.synthesis.run(None, feed)[0].reshape(3, 4, 4, height // 4, width // 4)
+        feed, network = {"latents": latents, "level": at_level}, "decoder"
+        if realism > 0 and "perceptual" in self.networks:
+            feed["realism"], network = np.array([realism], np.float32), "perceptual"
+        blocks = self.networks[network].run(None, feed)[0].reshape(3, 4, 4, height // 4, width // 4)
         return blocks.transpose(3, 1, 4, 2, 0).reshape(height, width, 3)
 
     def decode(self, data: bytes) -> np.ndarray:

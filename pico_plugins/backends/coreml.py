@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from ..phases import from_phases, to_phases
+from ..weights import PERCEPTUAL_FILE
 from .feeds import Symbols
 from .onnxruntime import OnnxRuntimeNetworks
 
 PROGRAMS = ("encoder", "quantizer", "decoder")
+PERCEPTUAL = "perceptual"  # of models that have a detail branch
 
 
 def _four_axes(value: float) -> np.ndarray:
@@ -34,9 +36,10 @@ class CoreMlNetworks:
         """Raises ``ValueError`` off the Mac, and where there are no packages of this model."""
         self._others = OnnxRuntimeNetworks(folder, threads)
         self._one_at_a_time = threading.Lock()
-        self._open(folder.name)
+        self._perceptual = (folder / PERCEPTUAL_FILE).exists()
+        self._open(folder)
 
-    def _open(self, model: str) -> None:
+    def _open(self, folder: Path) -> None:
         if sys.platform != "darwin":
             msg = "Core ML runs on macOS only"
             raise ValueError(msg)
@@ -44,15 +47,15 @@ class CoreMlNetworks:
 
         packages = Path(os.environ.get("PICO_COREML", "."))
         self._programs = {}
-        for name in PROGRAMS:
+        for name in (*PROGRAMS, PERCEPTUAL) if self._perceptual else PROGRAMS:
             path = packages / f"{name}.mlpackage"
             if not path.exists():
                 msg = f"no {path}: run `pico export --target coreml --pixels tensor`, set PICO_COREML to its folder"
                 raise ValueError(msg)
             program = coremltools.models.MLModel(str(path), compute_units=coremltools.ComputeUnit.CPU_AND_NE)
             found = program.user_defined_metadata
-            if found.get("pico.model_id") != model or found.get("pico.pixels") != "tensor":
-                msg = f"{path} is not made for model {model} with --pixels tensor"
+            if found.get("pico.model_id") != folder.name or found.get("pico.pixels") != "tensor":
+                msg = f"{path} is not made for model {folder.name} with --pixels tensor"
                 raise ValueError(msg)
             self._programs[name] = program
 
@@ -85,8 +88,11 @@ class CoreMlNetworks:
         if isinstance(latents, Symbols) and reduction == 1:
             feed = {"hyperlatents": latents.z, "symbols": from_phases(latents.symbols, np.float16)}
             feed = {name: array[None].astype(np.float16) for name, array in feed.items()}
-            feed |= {"level": _four_axes(level), "realism": _four_axes(realism)}
-            return self._predict("decoder", feed)["image"][0].transpose(1, 2, 0).astype(np.uint8)
+            feed["level"] = _four_axes(level)
+            program = "decoder"
+            if realism > 0 and self._perceptual:
+                program, feed["realism"] = PERCEPTUAL, _four_axes(realism)
+            return self._predict(program, feed)["image"][0].transpose(1, 2, 0).astype(np.uint8)
         if isinstance(latents, Symbols):
             latents = self._others.dequantize(latents.z, latents.symbols, level)
         return self._others.synthesise(latents, level, realism, reduction)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..phases import to_phases
+from ..weights import PERCEPTUAL_FILE
 
 
 @dataclass
@@ -20,6 +21,11 @@ class Symbols:
 def scalar(value: float) -> np.ndarray:
     """float32 (1,)."""
     return np.array([value], np.float32)
+
+
+def realism_feed(file: str, realism: float) -> dict[str, np.ndarray]:
+    """The realism, for the synthesis network that takes it."""
+    return {"realism": scalar(realism)} if file == PERCEPTUAL_FILE else {}
 
 
 def quantizer_feed(z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> dict[str, np.ndarray]:

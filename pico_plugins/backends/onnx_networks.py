@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
-from ..weights import SYNTHESIS_FILES
-from .feeds import dequantizer_feed, quantizer_feed, scalar
+from ..weights import synthesis_file
+from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
 
 
 class OnnxNetworks:
-    """:class:`pico_plugins.backends.Networks` for whoever can run a file."""
+    """:class:`pico_plugins.backends.Networks` for whoever can run a file of ``_folder``."""
+
+    _folder: Path
 
     def _run(self, file: str, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs of a file of the model's folder, in order."""
@@ -30,5 +34,6 @@ class OnnxNetworks:
         return from_phases(latents[0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        feed = {"latents": latents[None], "level": scalar(level), "realism": scalar(realism)}
-        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
+        file = synthesis_file(self._folder, realism, reduction)
+        feed = {"latents": latents[None], "level": scalar(level)} | realism_feed(file, realism)
+        return from_blocks(self._run(file, feed)[0][0])

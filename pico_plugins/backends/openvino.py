@@ -12,8 +12,8 @@ from openvino import opset1
 from ..phases import ORDER
 from ..pipeline import thread_count
 from ..pixel_blocks import from_blocks
-from ..weights import SYNTHESIS_FILES
-from .feeds import Symbols, dequantizer_feed, scalar
+from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES, synthesis_file
+from .feeds import Symbols, dequantizer_feed, realism_feed
 from .onnx_networks import OnnxNetworks
 
 
@@ -59,7 +59,8 @@ def _joined(dequantizer: openvino.Model, synthesis: openvino.Model) -> openvino.
     for name, source in (("latents", latents), ("level", first["level"])):
         for target in second[name].output(0).get_target_inputs():
             target.replace_source_output(source.output(0))
-    return openvino.Model(synthesis.results, [*first.values(), second["realism"]], synthesis.get_friendly_name())
+    others = [second[name] for name in second.keys() - {"latents", "level"}]
+    return openvino.Model(synthesis.results, [*first.values(), *others], synthesis.get_friendly_name())
 
 
 class OpenVinoNetworks(OnnxNetworks):
@@ -92,7 +93,7 @@ class OpenVinoNetworks(OnnxNetworks):
             "INFERENCE_PRECISION_HINT": self.precision,
         }
         model = self._core.read_model(self._folder / file)
-        if file in SYNTHESIS_FILES.values():
+        if file in (*SYNTHESIS_FILES.values(), PERCEPTUAL_FILE):
             _round_with_the_last_convolution(model)
             model = _joined(self._core.read_model(self._folder / "dequantizer.onnx"), model)
         return self._core.compile_model(model, "CPU", settings).create_infer_request()
@@ -114,8 +115,9 @@ class OpenVinoNetworks(OnnxNetworks):
         return Symbols(z, symbols)
 
     def synthesise(self, latents: Symbols, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        feed = dequantizer_feed(latents.z, latents.symbols, level) | {"realism": scalar(realism)}
-        return from_blocks(self._run(SYNTHESIS_FILES[reduction], feed)[0][0])
+        file = synthesis_file(self._folder, realism, reduction)
+        feed = dequantizer_feed(latents.z, latents.symbols, level) | realism_feed(file, realism)
+        return from_blocks(self._run(file, feed)[0][0])
 
 
 class OpenVinoBf16Networks(OpenVinoNetworks):

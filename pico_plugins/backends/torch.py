@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
-from ..export.shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis
+from ..export.shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
-from .feeds import dequantizer_feed, quantizer_feed, scalar
+from ..weights import PERCEPTUAL_FILE, synthesis_file
+from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
 
 
 def best_device() -> torch.device:
@@ -86,6 +87,8 @@ class TorchNetworks:
         return from_phases(latents[0], np.float32)
 
     def synthesise(self, latents: np.ndarray, level: float, realism: float, reduction: int = 1) -> np.ndarray:
-        load = partial(load_synthesis, reduction=reduction)
-        (blocks,) = self._run(f"synthesis{reduction}", load, [latents[None], scalar(level), scalar(realism)])
+        file = synthesis_file(self._folder, realism, reduction)
+        load = load_perceptual if file == PERCEPTUAL_FILE else partial(load_synthesis, reduction=reduction)
+        feed = {"latents": latents[None], "level": scalar(level)} | realism_feed(file, realism)
+        (blocks,) = self._run(file, load, list(feed.values()))
         return from_blocks(blocks[0])

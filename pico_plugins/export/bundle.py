@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 from torch.export import Dim
 
 from ..network import PicoModel
-from ..weights import DECODER_FILES, OTHER_FILES, SYNTHESIS_FILES, file_hash, model_folder, model_id
-from .graphs import AnalysisGraph, DequantizerGraph, QuantizerGraph, SynthesisGraph
+from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_folder, model_id
+from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 from .onnx_file import write_onnx
 from .tables import scale_tables
 
@@ -76,11 +76,20 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     for reduction, name in SYNTHESIS_FILES.items():
         write_onnx(
             SynthesisGraph(model, reduction),
+            (torch.zeros(grid), level),
+            ["latents", "level"],
+            ["blocks"],
+            (fine, None),
+            folder / name,
+        )
+    if model.detail is not None:
+        write_onnx(
+            PerceptualGraph(model),
             (torch.zeros(grid), level, torch.zeros(1)),
             ["latents", "level", "realism"],
             ["blocks"],
             (fine, None, None),
-            folder / name,
+            folder / PERCEPTUAL_FILE,
         )
 
 
@@ -93,7 +102,7 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
         scratch = Path(scratch_name)
         write_networks(model, scratch)
         save_file(entropy_tensors(model), scratch / "entropy.safetensors")
-        hashes = {name: file_hash(scratch / name) for name in (*DECODER_FILES, *OTHER_FILES)}
+        hashes = {path.name: file_hash(path) for path in sorted(scratch.iterdir())}
         manifest = {"sha256": hashes, "config": json.loads(model.config.to_json()), "training": facts}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         name = model_id(hashes)

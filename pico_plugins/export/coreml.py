@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .device import OUTPUTS, PROGRAMS, SIDE, input_shapes
+from .device import OUTPUTS, SIDE, input_shapes, programs
 from .palette import palette
 
 # Core ML's own libraries are missing off the Mac, and it says so in a dozen lines when it is imported.
@@ -28,7 +28,7 @@ PIXELS = ("image", "tensor")
 
 def trace(folder: Path, program: str) -> torch.jit.ScriptModule:
     """The graph that is converted, in float32. ``.half()`` gives what a device computes, up to the order of sums."""
-    module = PROGRAMS[program](folder).eval()
+    module = programs(folder)[program](folder).eval()
     examples = tuple(torch.zeros(shape) for shape in input_shapes(folder, program).values())
     with _silence(), torch.no_grad():
         return torch.jit.trace(module, examples, check_trace=False)
@@ -83,7 +83,7 @@ def _silence() -> Iterator[None]:
 def write_packages(folder: Path, into: Path, *, weights: str = "float16", image: bool = True) -> list[Path]:
     """Convert all programs of the model in ``folder`` and save them as ``into/<program>.mlpackage``."""
     written = []
-    for program in PROGRAMS:
+    for program in programs(folder):
         model = compress(convert(folder, program, trace(folder, program), image=image), weights)
         model.short_description = f"PICO image codec: {program}, windows of {SIDE} x {SIDE} pixels"
         model.author, model.license, model.version = "pico-plugins", "MIT", folder.name

@@ -9,6 +9,7 @@ stays on the CPU, between encoder and quantizer, and before the decoder.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,8 +20,10 @@ from ..network.conv_scale import FoldableConv
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
 from ..phases import ORDER
+from ..weights import PERCEPTUAL_FILE
 from .fold import FoldedConv
-from .shipped import load_analysis, load_dequantizer, load_synthesis, model_config
+from .graphs import SynthesisGraph
+from .shipped import load_analysis, load_dequantizer, load_perceptual, load_synthesis, model_config
 
 SIDE = 512
 """Windows of the default tile, 504 and a margin of 4 on each side, and the only size that these programs take."""
@@ -43,13 +46,9 @@ class DeviceScale(nn.Module):
     def __init__(self, scale: ResolutionScale) -> None:
         super().__init__()
         self.table = LevelTable(scale.gain * scale.table)
-        self.realism = None if scale.realism is None else nn.Parameter(scale.realism.view(1, -1, 1, 1))
 
-    def forward(self, x: Tensor, weights: Tensor, realism: Tensor | None = None) -> Tensor:
-        scale = self.table(weights)
-        if self.realism is not None and realism is not None:
-            scale = scale * (1.0 + realism * self.realism)
-        return x * scale
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        return x * self.table(weights)
 
 
 class DeviceConv(FoldedConv):
@@ -155,26 +154,60 @@ class QuantizerProgram(nn.Module):
 
 
 class DecoderProgram(nn.Module):
-    """hyperlatents, symbols (0 where nothing was coded), level, realism -> image (1, 3, 512, 512), whole 0 ... 255."""
+    """hyperlatents, symbols (0 where nothing was coded), level -> image (1, 3, 512, 512), whole 0 ... 255: faithful."""
 
     def __init__(self, folder: Path) -> None:
+        self._fill(folder, load_synthesis(folder))
+
+    def _fill(self, folder: Path, graph: SynthesisGraph) -> None:
         super().__init__()
         self.model = DeviceContext(folder)
-        graph = load_synthesis(folder)
         self.decoder, self.head = _for_device(graph.decoder), copy.copy(graph.head)
         self.head.bias = nn.Parameter(graph.head.bias - 0.5, requires_grad=False)  # rounding by rounding again
 
-    def forward(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor, realism: Tensor) -> Tensor:
+    def features(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """The decoder's features at 1/16 and 1/8, and the level's weights."""
         given = self.model.phases.split(symbols)
         _, phases = self.model(hyperlatents, level, lambda phase, mu, q: given[phase])
-        weights, latents = self.model.levels(level), self.model.phases.join(phases)
-        _, features = self.decoder.features(latents, weights, realism)
-        blocks = self.head(self.decoder.last_features(features, weights, realism))
+        weights = self.model.levels(level)
+        return self.decoder.features(self.model.phases.join(phases), weights), weights
+
+    def image(self, at_eighth: Tensor, weights: Tensor) -> Tensor:
+        """Pixels from the features at 1/8."""
+        blocks = self.head(self.decoder.last_features(at_eighth, weights))
         return F.pixel_shuffle(torch.round(blocks.clamp(0.0, 255.0)), 4)
 
+    def forward(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor) -> Tensor:
+        features, weights = self.features(hyperlatents, symbols, level)
+        return self.image(features[1], weights)
 
-PROGRAMS = {"encoder": EncoderProgram, "quantizer": QuantizerProgram, "decoder": DecoderProgram}
-OUTPUTS = {"encoder": ["latents", "hyperlatents"], "quantizer": ["symbols"], "decoder": ["image"]}
+
+class PerceptualProgram(DecoderProgram):
+    """hyperlatents, symbols, level, realism -> image, of a model that has a detail branch."""
+
+    def __init__(self, folder: Path) -> None:
+        graph = load_perceptual(folder)
+        self._fill(folder, graph)
+        self.detail = _for_device(graph.detail)
+        self.noise = nn.Parameter(graph.noise(torch.empty(1, 1, SIDE // 8, SIDE // 8)), requires_grad=False)
+
+    def forward(self, hyperlatents: Tensor, symbols: Tensor, level: Tensor, realism: Tensor) -> Tensor:
+        features, weights = self.features(hyperlatents, symbols, level)
+        return self.image(features[1] + realism * self.detail(*features, weights, self.noise), weights)
+
+
+def programs(folder: Path) -> dict[str, Callable[[Path], nn.Module]]:
+    """The programs that the model in ``folder`` makes, by name."""
+    made = {"encoder": EncoderProgram, "quantizer": QuantizerProgram, "decoder": DecoderProgram}
+    return made | ({"perceptual": PerceptualProgram} if (folder / PERCEPTUAL_FILE).exists() else {})
+
+
+OUTPUTS = {
+    "encoder": ["latents", "hyperlatents"],
+    "quantizer": ["symbols"],
+    "decoder": ["image"],
+    "perceptual": ["image"],
+}
 
 
 def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, int]]:
@@ -185,5 +218,6 @@ def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, i
     return {
         "encoder": {"image": (1, 3, SIDE, SIDE), "level": one},
         "quantizer": {"hyperlatents": hyperlatents, "latents": grid, "coded": grid, "level": one},
-        "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},
+        "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one},
+        "perceptual": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},
     }[program]

@@ -1,4 +1,4 @@
-"""The three networks as they are called at run time: uint8 pixel blocks at the ends, one tile, folded weights."""
+"""The networks as they are called at run time: uint8 pixel blocks at the ends, one tile, folded weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..network import PicoModel
 from ..network.context import PHASES
+from ..network.detail import NoisePattern
 from ..network.level import level_weights
 from ..network.transforms import PREVIEWS, round_hyperlatents
 from .fold import fold
@@ -64,7 +65,7 @@ class DequantizerGraph(ContextGraph):
 
 
 class SynthesisGraph(nn.Module):
-    """latents (1, C, H/16, W/16), level (1,), realism (1,) -> uint8 pixel blocks of the image, perhaps reduced.
+    """latents (1, C, H/16, W/16), level (1,) -> uint8 pixel blocks of the image, perhaps reduced: faithful decoding.
 
     ``reduction`` 1 gives (1, 48, H/4, W/4), blocks of 4 x 4 pixels, as ``F.pixel_unshuffle`` orders them. The others
     give blocks of 2 x 2 pixels, 12 values: 2 from the same features, 4 and 8 from coarser ones, where they stop.
@@ -83,11 +84,27 @@ class SynthesisGraph(nn.Module):
         self.head.weight = nn.Parameter(weight * 255.0)
         self.head.bias = nn.Parameter((bias + 0.5) * 255.0 + 0.5)
 
-    def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, level: Tensor) -> Tensor:
         weights = level_weights(level, self.levels)
         if self.reduction == max(PREVIEWS):
-            features = self.decoder.first_features(latents, weights, realism)
-        else:
-            _, features = self.decoder.features(latents, weights, realism)
-        values = self.head(self.decoder.last_features(features, weights, realism) if self.full else features)
+            return self.pixels(self.decoder.first_features(latents, weights), weights)
+        return self.pixels(self.decoder.features(latents, weights)[1], weights)
+
+    def pixels(self, features: Tensor, weights: Tensor) -> Tensor:
+        """Pixel blocks from the last features that are needed."""
+        values = self.head(self.decoder.last_features(features, weights) if self.full else features)
         return values.clamp(0.0, 255.0).to(torch.uint8)
+
+
+class PerceptualGraph(SynthesisGraph):
+    """latents, level, realism (1,) -> uint8 pixel blocks (1, 48, H/4, W/4), of a model that has a detail branch."""
+
+    def __init__(self, model: PicoModel) -> None:
+        super().__init__(model, reduction=1)
+        self.detail, self.noise = fold(model.detail), NoisePattern()
+
+    def forward(self, latents: Tensor, level: Tensor, realism: Tensor) -> Tensor:
+        weights = level_weights(level, self.levels)
+        at_sixteenth, at_eighth = self.decoder.features(latents, weights)
+        detail = self.detail(at_sixteenth, at_eighth, weights, self.noise(at_eighth))
+        return self.pixels(at_eighth + realism * detail, weights)

@@ -12,18 +12,19 @@ import torch
 from ..encoder import MARGIN, TILE
 from ..quality import LEVEL_STEPS
 from ..scale_decoder import HIDDEN_LIMIT, HYPERLATENT_LIMIT, SHIFT, ScaleDecoder
-from ..weights import SYNTHESIS_FILES
+from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .device import SIDE
 from .onnx_file import write_onnx
-from .shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
 
 NETWORKS = {
     "encoder": "analysis.onnx",
     "quantizer": "quantizer.onnx",
     "dequantizer": "dequantizer.onnx",
     "decoder": SYNTHESIS_FILES[1],
+    "perceptual": PERCEPTUAL_FILE,
 }
-"""Name here -> shipped file: the dynamic networks are the shipped ones, byte for byte."""
+"""Name here -> shipped file: the dynamic networks are the shipped ones, byte for byte. Not every model has the last."""
 
 _TYPES = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
 
@@ -50,12 +51,15 @@ def write_static(folder: Path, into: Path) -> None:
     grid, fine = (1, config.latents, SIDE // 16, SIDE // 16), SIDE // 4
     phases = (1, 4 * config.latents, SIDE // 32, SIDE // 32)
     z = torch.zeros(1, config.hyperlatents, SIDE // 64, SIDE // 64)
-    for name, module, arguments in (
+    modules = [
         ("encoder", load_analysis(folder), (torch.zeros(1, 48, fine, fine, dtype=torch.uint8), level)),
         ("quantizer", load_quantizer(folder), (z, torch.zeros(phases), torch.ones(phases, dtype=torch.uint8), level)),
         ("dequantizer", load_dequantizer(folder), (z, torch.zeros(phases), level)),
-        ("decoder", load_synthesis(folder), (torch.zeros(grid), level, torch.zeros(1))),
-    ):
+        ("decoder", load_synthesis(folder), (torch.zeros(grid), level)),
+    ]
+    if (folder / PERCEPTUAL_FILE).exists():
+        modules.append(("perceptual", load_perceptual(folder), (torch.zeros(grid), level, torch.zeros(1))))
+    for name, module, arguments in modules:
         graph = onnx.load(folder / NETWORKS[name]).graph
         names = [[value.name for value in values] for values in (graph.input, graph.output)]
         write_onnx(module, arguments, *names, None, into / f"{name}-{SIDE}.onnx")
@@ -64,7 +68,8 @@ def write_static(folder: Path, into: Path) -> None:
 def write_folder(folder: Path, into: Path) -> list[Path]:
     """Write the model in ``folder`` into the folder ``into``; docs/device.md describes the files."""
     for name, file in NETWORKS.items():
-        shutil.copyfile(folder / file, into / f"{name}.onnx")
+        if (folder / file).exists():
+            shutil.copyfile(folder / file, into / f"{name}.onnx")
     write_static(folder, into)
     shutil.copyfile(folder / "entropy.safetensors", into / "entropy.safetensors")
     networks = sorted(path.name for path in into.glob("*.onnx"))

@@ -10,9 +10,10 @@ from ..encoder import MARGIN, TILE
 from ..network import PicoModel
 from ..network.complexity import kmac_per_pixel
 from ..tiles import TileGrid
-from .device import PROGRAMS, SIDE, input_shapes
+from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
+from .device import SIDE, input_shapes, programs
 from .memory import peak_activations
-from .shipped import load_analysis, load_dequantizer, load_quantizer, load_synthesis, model_config
+from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
 
 PHOTO = (4032, 3024)
 """What a phone's camera means by 12 megapixels."""
@@ -36,31 +37,38 @@ def _cell(value: float | str | None) -> str:
 
 
 def report(folder: Path) -> str:
-    """A table of the model in ``folder``: its three device programs, for one window in float16."""
-    synthesis = load_synthesis(folder)
-    sizes = (
+    """A table of the model in ``folder``: its device programs, for one window in float16."""
+    made, dequantizer = programs(folder), load_dequantizer(folder)
+    sizes = [
         _parameters(load_analysis(folder)),
         _parameters(load_quantizer(folder)),
-        _parameters(load_dequantizer(folder), synthesis.decoder),
-    )
-    names = ("analysis.onnx", "quantizer.onnx", "dequantizer.onnx", "synthesis.onnx")
-    files = [(folder / name).stat().st_size / 1e6 for name in names]
+        _parameters(dequantizer, load_synthesis(folder).decoder),
+    ]
+
+    def file(*names: str) -> float:
+        return sum((folder / name).stat().st_size for name in names) / 1e6
+
+    files = [file("analysis.onnx"), file("quantizer.onnx"), file("dequantizer.onnx", SYNTHESIS_FILES[1])]
     macs = kmac_per_pixel(PicoModel(model_config(folder)))
-    peaks = [peak_activations(PROGRAMS[name](folder), list(input_shapes(folder, name).values())) for name in PROGRAMS]
+    costs = [macs["encoder"], macs["context"], macs["context"] + macs["decoder"]]
+    if "perceptual" in made:
+        graph = load_perceptual(folder)
+        sizes.append(_parameters(dequantizer, graph.decoder, graph.detail, graph.noise))
+        files.append(file("dequantizer.onnx", PERCEPTUAL_FILE))
+        costs.append(costs[-1] + macs["detail"])
+    peaks = [peak_activations(made[name](folder), list(input_shapes(folder, name).values())) for name in made]
     rows = {
         "parameters, millions": [size / 1e6 for size in sizes],
-        "weights, MB": [files[0], files[1], files[2] + files[3]],
-        "kMAC per pixel": [macs["encoder"], macs["context"], macs["context"] + macs["decoder"]],
+        "weights, MB": files,
+        "kMAC per pixel": costs,
         "peak activations, MB": [peak / 1e6 for peak in peaks],
         "with weights, MB": [(peak + 2 * size) / 1e6 for peak, size in zip(peaks, sizes, strict=True)],
     }
     lines = [f"model {folder.name}, windows of {SIDE} x {SIDE}, float16; decoder = context model and synthesis", ""]
-    lines.append(
-        f"{'':24}" + "".join(f"{name:>10}" for name in PROGRAMS) + f"{'paper encoder':>16}{'paper decoder':>16}"
-    )
+    lines.append(f"{'':24}" + "".join(f"{name:>12}" for name in made) + f"{'paper encoder':>16}{'paper decoder':>16}")
     for name, ours in rows.items():
         lines.append(
-            f"{name:24}" + "".join(f"{_cell(v):>10}" for v in ours) + "".join(f"{_cell(v):>16}" for v in _PAPER[name])
+            f"{name:24}" + "".join(f"{_cell(v):>12}" for v in ours) + "".join(f"{_cell(v):>16}" for v in _PAPER[name])
         )
     width, height = PHOTO
     lines += [

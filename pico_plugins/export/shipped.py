@@ -16,8 +16,8 @@ from onnx import numpy_helper
 from torch import nn
 
 from ..network import ModelConfig, PicoModel
-from ..weights import SYNTHESIS_FILES
-from .graphs import AnalysisGraph, DequantizerGraph, QuantizerGraph, SynthesisGraph
+from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
+from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 
 _HALF = ".half"  # how write_onnx names a weight that it stores in float16
 
@@ -48,6 +48,11 @@ def load_synthesis(folder: Path, reduction: int = 1) -> SynthesisGraph:
     Raises ``ValueError`` if the file's weights are not those of the manifest's configuration.
     """
     return _filled(SynthesisGraph(_skeleton(folder), reduction), folder / SYNTHESIS_FILES[reduction])
+
+
+def load_perceptual(folder: Path) -> PerceptualGraph:
+    """``perceptual.onnx`` as a module, float32, on the CPU. Errors as :func:`load_synthesis`."""
+    return _filled(PerceptualGraph(_skeleton(folder)), folder / PERCEPTUAL_FILE)
 
 
 def _skeleton(folder: Path) -> PicoModel:

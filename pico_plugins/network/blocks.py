@@ -36,12 +36,12 @@ class ConvScale311(nn.Module):
 class ResolutionStage(nn.Module):
     """All blocks of one resolution and the learned scale that ends them."""
 
-    def __init__(self, stage: Stage, levels: int, realism: bool = False, gain: float = 1.0) -> None:
+    def __init__(self, stage: Stage, levels: int, gain: float = 1.0) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(ConvScale311(stage) for _ in range(stage.blocks))
-        self.scale = ResolutionScale(stage.channels, levels, realism, gain)
+        self.scale = ResolutionScale(stage.channels, levels, gain)
 
-    def forward(self, x: Tensor, weights: Tensor, realism: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x)
-        return self.scale(x, weights, realism)
+        return self.scale(x, weights)

@@ -21,8 +21,8 @@ def parameters(module: nn.Module) -> int:
 
 @torch.no_grad()
 def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
-    """Thousand multiply-accumulates a pixel in the convolutions of encoder, context model and decoder."""
-    macs = {"encoder": 0, "context": 0, "decoder": 0}
+    """Thousand multiply-accumulates a pixel in convolutions, by network: the detail branch only if there is one."""
+    macs = {part: 0 for part in ("encoder", "context", "decoder", "detail") if getattr(model, part) is not None}
 
     def count(part: str):
         def hook(module: FoldableConv, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -42,7 +42,10 @@ def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
     weights = level_weights(torch.zeros(1), model.config.levels)
     _, z = model.encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
     latents, _, _ = model.context(torch.round(z), weights, lambda phase, mu, q: mu)
-    model.decoder(latents, weights, torch.zeros(1))
+    features = model.decoder.features(latents, weights)
+    model.decoder.full(features[1], weights)
+    if model.detail is not None:
+        model.add(features, weights, torch.ones(1))
     for hook in hooks:
         hook.remove()
     return {part: total / side**2 / 1000 for part, total in macs.items()}

@@ -39,6 +39,7 @@ class ModelConfig:
     # there are latents, it would only multiply with its neighbour, and can go.
     latent_convolutions: bool = True
     levels: int = 8  # trained quality levels; values between them are interpolated
+    detail: tuple[Stage, Stage] | None = None  # at 1/8 and 1/16: what perceptual decoding adds, if that is trained
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for sizes that do not fit together."""
@@ -58,6 +59,8 @@ class ModelConfig:
         for side in ("encoder", "decoder"):
             fields[side] = tuple(Stage(**stage) for stage in fields[side])
         fields["scale_channels"] = tuple(fields["scale_channels"])
+        if fields.get("detail"):
+            fields["detail"] = tuple(Stage(**stage) for stage in fields["detail"])
         return cls(**fields)
 
 
@@ -68,6 +71,9 @@ CPU = ModelConfig(
     latent_convolutions=False,
 )
 """The model in training: small enough for a plain CPU. docs/search.md says how it was found."""
+
+DETAIL = Stage(128, 3, depthwise=False, f=1), Stage(192, 2, depthwise=False, f=1)
+"""What phase 2 adds to a decoder that has no ``detail`` yet. docs/training.md says how it was found."""
 
 PAPER = ModelConfig(
     encoder=(Stage(64, 2), Stage(160, 3), Stage(384, 12, f=4)),

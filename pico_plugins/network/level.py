@@ -15,19 +15,15 @@ def level_weights(level: Tensor, levels: int) -> Tensor:
 class ResolutionScale(nn.Module):
     """The learned per-channel scale that ends a resolution's blocks, conditioned on the quality level.
 
-    With ``realism`` it is conditioned on the decoder's realism input in [0, 1] as well; at 0 that has no effect.
     ``gain`` is a constant factor: learned scales stay about 1.
     """
 
-    def __init__(self, channels: int, levels: int, realism: bool = False, gain: float = 1.0) -> None:
+    def __init__(self, channels: int, levels: int, gain: float = 1.0) -> None:
         super().__init__()
         self.gain = gain
         self.table = nn.Parameter(torch.ones(levels, channels))
-        self.realism = nn.Parameter(torch.zeros(channels)) if realism else None
 
-    def forward(self, x: Tensor, weights: Tensor, realism: Tensor | None = None) -> Tensor:
-        """``x`` (B, C, H, W), ``weights`` from :func:`level_weights`, ``realism`` (B,) or None."""
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """``x`` (B, C, H, W), ``weights`` from :func:`level_weights`."""
         scale = self.gain * (weights @ self.table)
-        if self.realism is not None and realism is not None:
-            scale = scale * (1.0 + realism[:, None] * self.realism)
         return x * scale.to(x.dtype)[:, :, None, None]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ModelConfig
+from .config import DETAIL, ModelConfig, Stage
 from .context import ContextModel, split_phases
+from .detail import NOISE_CHANNELS, DetailBranch, NoisePattern
 from .level import level_weights
 from .rate import trained_bits
 from .scale_decoder import ScaleDecoder, round_index
@@ -20,7 +21,8 @@ from .transforms import Decoder, Encoder, round_hyperlatents
 class Coded:
     """What one forward pass gives: reconstruction (B, 3, H, W), bits (B,) spent on y and z, reconstructed latents.
 
-    ``previews`` are the image reduced 8 and 4 times; no gradient goes from them to anything but their own heads.
+    ``perceptual`` is the reconstruction at the realism that was asked for, ``pixels`` that at realism 0. ``previews``
+    are the image reduced 8 and 4 times; no gradient goes from them to anything but their own heads.
     """
 
     pixels: Tensor
@@ -28,6 +30,12 @@ class Coded:
     z_bits: Tensor
     latents: Tensor
     previews: list[Tensor]
+    perceptual: Tensor | None = None
+
+    @property
+    def shown(self) -> Tensor:
+        """The reconstruction that was asked for."""
+        return self.pixels if self.perceptual is None else self.perceptual
 
 
 def _round(x: Tensor) -> Tensor:
@@ -44,16 +52,31 @@ class PicoModel(nn.Module):
         self.context = ContextModel(config)
         self.scale_decoder = ScaleDecoder(config)
         self.decoder = Decoder(config)
+        self.detail = DetailBranch(config) if config.detail else None
         self.z_index = nn.Parameter(torch.full((config.hyperlatents,), 3.0))  # in units of 10 indices
 
     def hyper_index(self) -> Tensor:
         """Scale-table index (hyperlatents,) of each hyperlatent channel: frozen, it depends on no input."""
         return round_index(self.z_index * 10.0)
 
-    def forward(self, pixels: Tensor, level: Tensor, realism: Tensor) -> Coded:
-        """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,), ``realism`` (B,) in [0, 1].
+    def add_detail(self, stages: tuple[Stage, Stage] = DETAIL) -> None:
+        """Give the model a detail branch that does nothing yet, if it has none."""
+        if self.detail is None:
+            self.config = replace(self.config, detail=stages)
+            self.detail = DetailBranch(self.config)
 
-        Levels are multiples of 1/32 in [0, levels - 1].
+    def add(self, features: tuple[Tensor, Tensor], weights: Tensor, realism: Tensor) -> Tensor:
+        """The decoder's features at 1/8 with ``realism`` (B,) times the detail that belongs there."""
+        at_eighth = features[1]
+        shape = len(at_eighth), NOISE_CHANNELS, *at_eighth.shape[2:]
+        noise = torch.randn(shape) if self.training else NoisePattern()(at_eighth)
+        return at_eighth + realism[:, None, None, None] * self.detail(*features, weights, noise)
+
+    def forward(self, pixels: Tensor, level: Tensor, realism: Tensor | None = None) -> Coded:
+        """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,); ``realism`` (B,) in [0, 1] of what is perceptual.
+
+        Levels are multiples of 1/32 in [0, levels - 1]. Without ``realism``, or in a model without a detail branch,
+        there is no perceptual reconstruction.
         """
         weights = level_weights(level, self.config.levels)
         y, z = self.encoder(F.pixel_unshuffle(pixels, 4), weights)
@@ -76,13 +99,19 @@ class PicoModel(nn.Module):
         residual = (y - mu.float()) / q.float()
         y_bits = trained_bits(residual, index)
 
-        features = self.decoder.features(y_hat, weights, realism)
-        blocks = self.decoder.full(features[-1], weights, realism)
+        features = self.decoder.features(y_hat, weights)
         previews = self.decoder.previews(tuple(x.detach() for x in features))
+        perceptual = None
+        if realism is not None and self.detail is not None:
+            perceptual = self._pixels(self.add(features, weights, realism), weights)
         return Coded(
-            F.pixel_shuffle(blocks, 4).float(),
+            self._pixels(features[1], weights),
             y_bits.sum((1, 2, 3)),
             z_bits.sum((1, 2, 3)),
             y_hat,
             [F.pixel_shuffle(preview, 2).float() for preview in previews],
+            perceptual,
         )
+
+    def _pixels(self, at_eighth: Tensor, weights: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.decoder.full(at_eighth, weights), 4).float()

@@ -62,8 +62,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Reconstructed latents (B, latents, H/16, W/16) -> pixel blocks (B, 48, H/4, W/4), about [0, 1] but not clipped.
 
-    ``realism`` (B,) in [0, 1] asks for 0 = faithful ... 1 = perceptual reconstruction. On its way it passes the
-    features from which a smaller image can be shown without going on: see :meth:`previews`.
+    On its way it passes the features from which a smaller image can be shown without going on, see :meth:`previews`,
+    and to which perceptual decoding adds its :mod:`detail <pico_plugins.network.detail>`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -71,39 +71,39 @@ class Decoder(nn.Module):
         quarter, eighth, sixteenth = config.decoder
         self.tail = ConvScale(config.latents, sixteenth.channels) if config.latent_convolutions else nn.Identity()
         gain = 1.0 if config.latent_convolutions else 1.0 / LATENT_GAIN
-        self.sixteenth = ResolutionStage(sixteenth, config.levels, realism=True, gain=gain)
+        self.sixteenth = ResolutionStage(sixteenth, config.levels, gain=gain)
         self.to_eighth = HaarUp(sixteenth.channels, eighth.channels)
-        self.eighth = ResolutionStage(eighth, config.levels, realism=True)
+        self.eighth = ResolutionStage(eighth, config.levels)
         self.to_quarter = HaarUp(eighth.channels, quarter.channels)
-        self.quarter = ResolutionStage(quarter, config.levels, realism=True)
+        self.quarter = ResolutionStage(quarter, config.levels)
         self.head = BlockHead(quarter.channels)
         self.preview_heads = nn.ModuleList(ConvScale(stage.channels, 12, kernel=3) for stage in (sixteenth, eighth))
         for head in self.preview_heads:
             nn.init.zeros_(head.weight)
 
-    def first_features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+    def first_features(self, y_hat: Tensor, weights: Tensor) -> Tensor:
         """Features (B, C, H/16, W/16)."""
-        return self.sixteenth(self.tail(y_hat), weights, realism)
+        return self.sixteenth(self.tail(y_hat), weights)
 
-    def features(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, y_hat: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, C, ...) at 1/16 and at 1/8."""
-        at_sixteenth = self.first_features(y_hat, weights, realism)
-        return at_sixteenth, self.eighth(self.to_eighth(at_sixteenth), weights, realism)
+        at_sixteenth = self.first_features(y_hat, weights)
+        return at_sixteenth, self.eighth(self.to_eighth(at_sixteenth), weights)
 
-    def last_features(self, at_eighth: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+    def last_features(self, at_eighth: Tensor, weights: Tensor) -> Tensor:
         """Features (B, C, H/4, W/4), from which the head makes pixels."""
-        return self.quarter(self.to_quarter(at_eighth), weights, realism)
+        return self.quarter(self.to_quarter(at_eighth), weights)
 
-    def full(self, at_eighth: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
+    def full(self, at_eighth: Tensor, weights: Tensor) -> Tensor:
         """Pixel blocks from the last of :meth:`features`."""
-        return self.head(self.last_features(at_eighth, weights, realism)) + 0.5
+        return self.head(self.last_features(at_eighth, weights)) + 0.5
 
     def previews(self, features: tuple[Tensor, Tensor]) -> list[Tensor]:
         """The image reduced 8 and 4 times: each twice as fine as its features, as blocks (B, 12, ...) of 2 x 2."""
         return [head(x) + 0.5 for head, x in zip(self.preview_heads, features, strict=True)]
 
-    def forward(self, y_hat: Tensor, weights: Tensor, realism: Tensor) -> Tensor:
-        return self.full(self.features(y_hat, weights, realism)[-1], weights, realism)
+    def forward(self, y_hat: Tensor, weights: Tensor) -> Tensor:
+        return self.full(self.features(y_hat, weights)[-1], weights)
 
 
 def round_hyperlatents(z: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def mean_loss(model: PicoModel, crops: list[torch.Tensor], structure: float) -> 
     for level in _LEVELS:
         for pixels in crops:
             levels = torch.full((len(pixels),), level)
-            coded = model(pixels, levels, torch.zeros(len(pixels)))
+            coded = model(pixels, levels)
             distortion, _ = faithful_distortion(coded.pixels, pixels, structure)
             losses.append(rate_distortion(coded, pixels, levels, model.config.levels, distortion)[0].item())
     return sum(losses) / len(losses)

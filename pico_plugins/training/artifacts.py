@@ -26,7 +26,7 @@ def shown_pairs(model: PicoModel, wide: Tensor, level: float, realism: float) ->
     windows = split_pairs(wide)
     coded = model(windows, torch.full((len(windows),), level), torch.full((len(windows),), realism))
     bits = (coded.y_bits + coded.z_bits).mean().item()
-    return join_pairs(coded.pixels), bits / _WINDOW**2
+    return join_pairs(coded.shown), bits / _WINDOW**2
 
 
 def text_error(shown: Tensor, pixels: Tensor, text: Tensor) -> float:

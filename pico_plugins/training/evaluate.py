@@ -34,7 +34,7 @@ def estimated_curve(
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
             coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]))
-            shown = (coded.pixels[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+            shown = (coded.shown[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
             rates.append(float(coded.y_bits + coded.z_bits) / side**2)
             values.append([METRICS[metric](crop, shown) for metric in metrics])
         points.append((level, float(np.mean(rates)), dict(zip(metrics, np.mean(values, axis=0).tolist(), strict=True))))
@@ -53,7 +53,7 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
         with Image.open(path) as image:
             pixels = np.array(image.convert("RGB"))
         unit = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        coded = model(unit, torch.tensor([float(level)]), torch.zeros(1))
+        coded = model(unit, torch.tensor([float(level)]))
         count = pixels.shape[0] * pixels.shape[1]
         estimated.append(float(coded.y_bits + coded.z_bits) / count)
         real.append(8 * len(encode(pixels, quality_of_level(level * LEVEL_STEPS))) / count)

@@ -68,10 +68,13 @@ class Faithful:
         """``structure`` in [0, 1]: the part of the distortion that is MS-SSIM's."""
         self.structure = structure
 
+    def begin(self, model: PicoModel) -> None:
+        """Nothing: every model has what phase 1 trains."""
+
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 3, H, W)."""
         with reduced_precision():
-            coded = model(crops, level, torch.zeros(len(crops)))
+            coded = model(crops, level)
         distortion, parts = faithful_distortion(coded.pixels, crops, self.structure)
         loss, rate = rate_distortion(coded, crops, level, model.config.levels, distortion)
         return loss, rate | parts

@@ -1,4 +1,8 @@
-"""Phase 2: what people see. Rate, and a distortion that goes from phase 1's at realism 0 to a perceptual one at 1."""
+"""Phase 2: what people see. Rate, phase 1's distortion of the faithful decoding, a perceptual one of that at realism 1.
+
+Both are decoded from the same latents in every step, and count for half each. Realism between them needs no training:
+it shows a mixture of the two.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,17 @@ from torch import Tensor
 from ..evaluation.lpips import lpips_network
 from ..network import ModelConfig, PicoModel
 from ..network.level import level_weights
-from .discriminator import Discriminator, discriminator_loss, realism_loss
+from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
 from .loss import faithful_distortion, rate_distortion
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
-WEIGHTS = {"faithful": 0.3, "lpips": 400.0, "tiling": 1000.0, "text": 4000.0, "adversary": 8.0}
+WEIGHTS = {"faithful": 0.3, "lpips": 200.0, "tiling": 1000.0, "text": 4000.0, "adversary": 30.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
 
 ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
 ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
+PENALTY_EVERY = 8  # steps of the adversary
 
 
 def look_closer(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,62 +59,65 @@ class Perceptual:
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.9))
         self._seen: tuple[Tensor, ...] = ()
 
+    def begin(self, model: PicoModel) -> None:
+        """A model from phase 1 gets the branch that is trained here."""
+        model.add_detail()
+
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 4, H, 2 W - 8) for windows of H x W."""
         pixels, text = crops[:, :3], crops[:, 3:]
-        # A quarter of the crops at either end, the others between.
-        realism = (2 * torch.rand(len(crops)) - 0.5).clamp(0, 1)
-        windows, at, wanted = split_pairs(pixels).contiguous(), level.repeat(2), realism.repeat(2)
+        windows, at = split_pairs(pixels).contiguous(), level.repeat(2)
         with reduced_precision():
-            coded = model(windows, at, wanted)
-        shown = join_pairs(coded.pixels)
+            coded = model(windows, at, torch.ones(len(windows)))
         faithful, parts = faithful_distortion(coded.pixels, windows, self.structure)
-        terms = {"faithful": faithful, "tiling": tiling_loss(shown, pixels).repeat(2)}
+        shown = join_pairs(coded.perceptual)
+        terms = {"faithful": faithful_distortion(coded.perceptual, windows, self.structure)[0]}
+        terms["tiling"] = tiling_loss(shown, pixels).repeat(2)
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
         if self.lpips:
             with reduced_precision():
-                terms["lpips"] = self.lpips(*look_closer(coded.pixels, windows)).float()
+                terms["lpips"] = self.lpips(*look_closer(coded.perceptual, windows)).float()
         if self._warmth() > 0:
-            found_out = self._adversary(model, coded.pixels, coded.latents, at, split_pairs(text))
+            self._seen = windows, coded.perceptual, coded.latents.detach(), level_weights(at, model.config.levels)
+            self._learning(False)
+            patches = found_out(*self._logits())
+            side = windows.shape[-1] // patches.shape[-1]
+            photo = 1.0 - F.max_pool2d(split_pairs(text), side)  # letters are not to be made up
             fading = 1.0 - (1.0 - ADVERSARY_AT_THE_TOP) * at / (model.config.levels - 1)
-            terms["adversary"] = self._warmth() * fading * found_out
-            self._seen = windows, coded.pixels.detach(), coded.latents.detach(), at, wanted
+            terms["adversary"] = self._warmth() * fading * (patches * photo).mean((1, 2, 3))
         perceptual = sum(self.weights[name] * term for name, term in terms.items())
-        distortion = (1.0 - wanted) * faithful + wanted * perceptual
-        loss, rate = rate_distortion(coded, windows, at, model.config.levels, distortion)
-        return loss, rate | parts | {name: term.detach() for name, term in terms.items()}
+        loss, rate = rate_distortion(coded, windows, at, model.config.levels, 0.5 * faithful + 0.5 * perceptual)
+        return loss, rate | parts | {f"{name} r=1": term.detach() for name, term in terms.items()}
 
     def _warmth(self) -> float:
         """The part of its weight that the adversary has by now."""
         since = (self.steps - self.adversary_from) / ADVERSARY_WARM_UP
         return min(max(since, 0.0), 1.0) if self.weights["adversary"] else 0.0
 
-    def _adversary(self, model: PicoModel, shown: Tensor, latents: Tensor, level: Tensor, text: Tensor) -> Tensor:
-        """(B,): how surely what is shown is found out, where there is no text: letters are not to be made up."""
+    def _learning(self, learning: bool) -> None:
         for parameter in self.discriminator.parameters():
-            parameter.requires_grad_(False)
+            parameter.requires_grad_(learning)
+
+    def _logits(self) -> tuple[Tensor, Tensor]:
+        """Of the patches of the originals and of what is shown of them."""
+        windows, shown, latents, weights = self._seen
         with reduced_precision():
-            logits = self.discriminator(shown, latents.detach(), level_weights(level, model.config.levels)).float()
-        side = shown.shape[-1] // logits.shape[-1]
-        return realism_loss(logits, 1.0 - F.max_pool2d(text, side))
+            return tuple(self.discriminator(pixels, latents, weights).float() for pixels in (windows, shown))
 
     def learn(self) -> None:
-        """Step the discriminator on what the last loss has seen. Crops that asked for no realism are no forgeries."""
+        """Step the discriminator on what the last loss has seen."""
         self.steps += 1
         if not self._seen:
             return
-        windows, shown, latents, level, wanted = self._seen
+        self._learning(True)
+        windows, shown, latents, weights = self._seen
+        self._seen = windows, shown.detach(), latents, weights
+        loss = discriminator_loss(*self._logits())
+        if self.steps % PENALTY_EVERY == 0:
+            windows = windows.detach().requires_grad_()
+            penalty = gradient_penalty(self.discriminator(windows, latents, weights), windows)
+            loss = loss + PENALTY_EVERY * PENALTY * penalty
         self._seen = ()
-        chosen = wanted > 0.5
-        if not chosen.any():
-            return
-        for parameter in self.discriminator.parameters():
-            parameter.requires_grad_(True)
-        weights = level_weights(level, self.discriminator.level.shape[0])
-        with reduced_precision():
-            real = self.discriminator(windows[chosen], latents[chosen], weights[chosen]).float()
-            fake = self.discriminator(shown[chosen], latents[chosen], weights[chosen]).float()
-        loss = discriminator_loss(real, fake)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -15,6 +15,9 @@ class Recipe(Protocol):
     windows: int
     """How many windows, of the side that was asked for, a crop is coded in: 1, or 2 neighbours."""
 
+    def begin(self, model: PicoModel) -> None:
+        """Before ``model`` learns anything, and on every resume: parts that the recipe is there to train."""
+
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss (scalar) of ``model`` on ``crops`` (B, C, H, W) in [0, 1] at ``level`` (B,), and its parts by name."""
 

@@ -75,6 +75,7 @@ def train(options: Options) -> Path:
         model = PicoModel(ModelConfig.from_json(state["config"]) if state else options.config)
         if not state:
             initialise(model, to_tensor(crops.batch(48))[:, :3, :, : options.crop])
+    recipe.begin(model)
     if options.alter:
         options.alter(model)
     model = model.to(memory_format=torch.channels_last)

@@ -19,12 +19,23 @@ DEFAULT = (FOLDER / "default").read_text().strip() if (FOLDER / "default").exist
 SYNTHESIS_FILES = {1: "synthesis.onnx", 2: "half.onnx", 4: "quarter.onnx", 8: "eighth.onnx"}
 """The network that shows an image, and those that show it so many times smaller."""
 
+PERCEPTUAL_FILE = "perceptual.onnx"
+"""The network that shows an image with realism above 0. Models trained for faithful decoding only have none."""
+
 # What a decoder needs and therefore what defines the model: encoder and reduced images may improve under the same id.
-DECODER_FILES = ("entropy.safetensors", "dequantizer.onnx", SYNTHESIS_FILES[1])
-OTHER_FILES = ("analysis.onnx", "quantizer.onnx", *(SYNTHESIS_FILES[reduction] for reduction in (2, 4, 8)))
+DECODER_FILES = ("entropy.safetensors", "dequantizer.onnx", SYNTHESIS_FILES[1], PERCEPTUAL_FILE)
 
 CALIBRATION_FILE = "authenticity.json"
 """How often what the model synthesises is wrong (:mod:`pico_plugins.authenticity`). Models that do not, have none."""
+
+
+def synthesis_file(folder: Path, realism: float, reduction: int) -> str:
+    """The network to show an image with: the perceptual one for realism above 0, if the model has it.
+
+    Reduced images are always decoded faithfully: detail of single pixels is not in them.
+    """
+    perceptual = realism > 0 and reduction == 1 and (folder / PERCEPTUAL_FILE).exists()
+    return PERCEPTUAL_FILE if perceptual else SYNTHESIS_FILES[reduction]
 
 
 def file_hash(path: Path) -> str:
@@ -34,7 +45,7 @@ def file_hash(path: Path) -> str:
 
 def model_id(hashes: dict[str, str]) -> str:
     """The id that belongs to the files' hashes: 16 hex digits."""
-    joined = "".join(hashes[name] for name in DECODER_FILES)
+    joined = "".join(hashes[name] for name in DECODER_FILES if name in hashes)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
 

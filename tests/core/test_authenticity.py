@@ -31,6 +31,7 @@ CALIBRATION = Calibration((0.0, 20.0, 250.0), ((0.0, 0.2, 0.8),) * 7 + ((0.0, 0.
 def bundle(tmp_path_factory):
     torch.manual_seed(3)
     model = PicoModel(TINY).eval()
+    model.add_detail((TINY.decoder[1], TINY.decoder[2]))
     randomise(model)
     into = tmp_path_factory.mktemp("models")
     return into / write_bundle(model, into, {})

@@ -20,12 +20,14 @@ from pico_plugins.backends.coreml import CoreMlNetworks
 from pico_plugins.backends.onnxruntime import OnnxRuntimeNetworks
 from pico_plugins.cli import main
 from pico_plugins.export import coreml
-from pico_plugins.export.coreml import OUTPUTS, PROGRAMS, ct, input_shapes
+from pico_plugins.export.coreml import OUTPUTS, ct, input_shapes
+from pico_plugins.export.device import programs
 from pico_plugins.export.palette import palette
 from pico_plugins.phases import from_phases
 from tests.conftest import psnr
 
 FOLDER = weights.model_folder(weights.DEFAULT)
+PROGRAMS = programs(FOLDER)
 
 # What aneforge.readthedocs.io lists as native on every generation of the Neural Engine, of what we use.
 NEURAL_ENGINE = {
@@ -57,7 +59,7 @@ def packages(tmp_path_factory) -> Path:
     into = tmp_path_factory.mktemp("coreml")
     result = CliRunner().invoke(main, ["export", "--target", "coreml", "-o", str(into)])
     assert result.exit_code == 0, result.output
-    assert result.output.count(".mlpackage") == 3
+    assert result.output.count(".mlpackage") == len(PROGRAMS)
     return into
 
 
@@ -146,7 +148,7 @@ def test_compressed_weights(packages, tmp_path, photo, kind, share, bound):
                 changed += not np.array_equal(value, parameter.half().numpy())
                 parameter.copy_(torch.from_numpy(value.astype(np.float32)).view_as(parameter))
         given = torch.from_numpy(from_phases(symbols, np.float32))[None]
-        shown = module(torch.from_numpy(z)[None].float(), given, *level(3.5, 0.0))
+        shown = module(torch.from_numpy(z)[None].float(), given, *level(3.5))
     assert changed > 10
     quality = psnr(expected, shown[0].permute(1, 2, 0).numpy())
     print(f"{kind}: {quality:.1f} dB from the reference")
@@ -183,7 +185,7 @@ class GraphNetworks(CoreMlNetworks):
         self._graphs, self._dtype = {name: graph.to(dtype) for name, graph in graphs.items()}, dtype
         super().__init__(FOLDER, 1)
 
-    def _open(self, model: str) -> None:
+    def _open(self, folder: Path) -> None:
         pass
 
     def _predict(self, program: str, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -68,7 +68,7 @@ def test_networks_agree_with_training(model, folder):
     assert np.quantile(distance, 0.99) < 0.51
 
     shown = networks.synthesise(latents, level, 0.0)
-    decoded = F.pixel_shuffle(model.decoder(expected, hats, torch.zeros(1)), 4)[0].permute(1, 2, 0).numpy()
+    decoded = F.pixel_shuffle(model.decoder(expected, hats), 4)[0].permute(1, 2, 0).numpy()
     assert shown.shape == pixels.shape
     assert np.abs(shown.astype(float) - np.clip(decoded * 255, 0, 255)).max() < 3
 

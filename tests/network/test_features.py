@@ -30,7 +30,7 @@ def altered(name, pixels):
 
 def coded(model, pixels):
     torch.manual_seed(1)
-    return model(pixels, torch.tensor([2.0, 4.0]), torch.zeros(2))
+    return model(pixels, torch.tensor([2.0, 4.0]))
 
 
 @pytest.mark.parametrize("name", ["no ConvScale", "no Haar"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,11 +8,12 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F
 
 from pico_plugins.export.fold import FoldedConv, fold
-from pico_plugins.network import PAPER, TINY, ModelConfig, PicoModel
+from pico_plugins.network import DETAIL, PAPER, TINY, ModelConfig, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel, parameters
 from pico_plugins.network.context import join_phases, split_phases
 from pico_plugins.network.conv_scale import ConvScale, FoldableConv
 from pico_plugins.network.depthwise import depthwise
+from pico_plugins.network.detail import NOISE_CHANNELS, NoisePattern
 from pico_plugins.network.haar import BlockHead, BlockStem, HaarDown, HaarUp, haar
 from pico_plugins.network.level import level_weights
 from pico_plugins.network.scale_decoder import SCALES, ScaleDecoder, scale_of_index
@@ -155,20 +158,59 @@ def test_hyperlatents_that_are_not_coded_are_zero_in_training_too():
     with torch.no_grad():
         model.z_index[0] = -1.0
     model.scale_decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    model(torch.rand(1, 3, 128, 128), torch.tensor([5.0]), torch.zeros(1))
+    model(torch.rand(1, 3, 128, 128), torch.tensor([5.0]))
     assert not seen[0][:, 0].any()
     assert seen[0][:, 1:].any()
 
 
-def test_realism_zero_is_neutral():
-    model = PicoModel(TINY).eval()
+def linear_after_the_eighth() -> PicoModel:
+    """As the shipped model is: no blocks at 1/4."""
+    model = PicoModel(replace(TINY, decoder=(replace(TINY.decoder[0], blocks=0), *TINY.decoder[1:])))
+    model.add_detail()
+    return model.eval()
+
+
+def test_realism_mixes_what_is_faithful_and_what_is_perceptual():
+    model = linear_after_the_eighth()
     randomise(model)
-    y, weights = torch.randn(1, TINY.latents, 4, 4), level_weights(torch.tensor([3.0]), 8)
-    faithful, perceptual = model.decoder(y, weights, torch.zeros(1)), model.decoder(y, weights, torch.ones(1))
-    assert not torch.allclose(faithful, perceptual)
-    for stage in (model.decoder.quarter, model.decoder.eighth, model.decoder.sixteenth):
-        torch.nn.init.zeros_(stage.scale.realism)
-    assert torch.equal(model.decoder(y, weights, torch.ones(1)), faithful)
+    pixels = torch.rand(1, 3, 64, 128)
+    with torch.no_grad():
+        shown = {r: model(pixels, torch.tensor([3.0]), torch.tensor([r])) for r in (0.0, 0.25, 1.0)}
+    faithful, perceptual = shown[1.0].pixels, shown[1.0].perceptual
+    assert not torch.allclose(faithful, perceptual, atol=1e-2)
+    assert torch.allclose(shown[0.0].perceptual, faithful, atol=1e-5)
+    assert torch.allclose(shown[0.25].perceptual, 0.75 * faithful + 0.25 * perceptual, atol=1e-4)
+    assert all(torch.equal(coded.pixels, faithful) for coded in shown.values())
+    assert torch.equal(model(pixels, torch.tensor([3.0])).shown, faithful)
+
+
+def test_a_new_detail_branch_changes_nothing_and_comes_once():
+    model = PicoModel(TINY).eval()
+    pixels, level = torch.rand(1, 3, 64, 64), torch.tensor([3.0])
+    before = model(pixels, level).pixels
+    assert model(pixels, level, torch.ones(1)).perceptual is None
+    model.add_detail()
+    branch = model.detail
+    assert torch.equal(model(pixels, level, torch.ones(1)).perceptual, before)
+    model.add_detail()
+    assert model.detail is branch
+    assert ModelConfig.from_json(model.config.to_json()) == model.config == replace(TINY, detail=DETAIL)
+    assert kmac_per_pixel(model).keys() == {"encoder", "context", "decoder", "detail"}
+
+
+def test_noise_is_random_in_training_and_one_pattern_afterwards():
+    model = linear_after_the_eighth()
+    randomise(model)
+    pixels, level, one = torch.rand(1, 3, 64, 64), torch.tensor([3.0]), torch.ones(1)
+    assert torch.equal(model(pixels, level, one).perceptual, model(pixels, level, one).perceptual)
+    model.train()
+    assert not torch.equal(model(pixels, level, one).perceptual, model(pixels, level, one).perceptual)
+    noise = NoisePattern()(torch.zeros(1, 5, 70, 130))
+    assert noise.shape == (1, NOISE_CHANNELS, 70, 130)
+    assert torch.equal(noise, noise.half().float())
+    assert torch.equal(noise[..., :67], noise[..., 63:]) and torch.equal(noise[:, :, :7], noise[:, :, 63:])
+    assert noise.mean().abs() < 0.01 and noise.std() == pytest.approx(1, abs=0.01)
+    assert noise[0, 0, 0, 0] == pytest.approx(1.764, abs=1e-3)  # NumPy's first number of seed 0
 
 
 def test_scales_are_logarithmic():
@@ -190,7 +232,7 @@ def test_paper_sizes():
     assert parameters(model.encoder) / 1e6 == pytest.approx(15.2, rel=0.03)
     assert parameters(model.decoder) / 1e6 == pytest.approx(9.6, rel=0.03)
     assert 33 <= kmac_per_pixel(model)["decoder"] <= 48
-    coded = model(torch.rand(1, 3, 64, 64), torch.tensor([3.0]), torch.zeros(1))
+    coded = model(torch.rand(1, 3, 64, 64), torch.tensor([3.0]))
     assert coded.pixels.shape == (1, 3, 64, 64)
 
 

@@ -68,11 +68,11 @@ def prepare(config: ModelConfig, backends: list[str], scratch: Path) -> dict[tup
     blocks = torch.randint(0, 256, (1, 48, 128, 128), dtype=torch.uint8)
     latents = torch.randn(1, config.latents, 32, 32)
     _write(AnalysisGraph(model), (blocks, level), ["blocks", "level"], scratch / "encoder.onnx")
-    arguments = (latents, level, torch.zeros(1))
-    _write(SynthesisGraph(model, 1), arguments, ["latents", "level", "realism"], scratch / "decoder.onnx")
+    arguments = (latents, level)
+    _write(SynthesisGraph(model, 1), arguments, ["latents", "level"], scratch / "decoder.onnx")
     feeds = {
         "encoder": {"blocks": blocks.numpy(), "level": level.numpy()},
-        "decoder": {"latents": latents.numpy(), "level": level.numpy(), "realism": np.zeros(1, np.float32)},
+        "decoder": {"latents": latents.numpy(), "level": level.numpy()},
     }
     return {
         (backend, side): _in_parallel(RUNTIMES[backend](scratch / f"{side}.onnx", feeds[side]))
