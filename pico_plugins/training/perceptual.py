@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..evaluation.lpips import lpips_network
 from ..network import ModelConfig, PicoModel
 from ..network.level import level_weights
 from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
+from .feature_distance import feature_distance
 from .loss import faithful_distortion, rate_distortion
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
-WEIGHTS = {"faithful": 0.3, "lpips": 200.0, "tiling": 1000.0, "text": 4000.0, "adversary": 30.0}
+WEIGHTS = {"faithful": 0.3, "features": 120.0, "tiling": 1000.0, "text": 4000.0, "adversary": 30.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
 
 ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
@@ -29,8 +29,9 @@ PENALTY_EVERY = 8  # steps of the adversary
 def look_closer(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The same part of both (B, 3, H, H), half the side or more, at random, enlarged to H x H.
 
-    AlexNet's first layer stops at every fourth pixel, and the decoder makes 4 x 4 at a time: shown to it always at the
-    same place and size, it learns a pattern of dots that pleases the one network and nobody else (docs/training.md).
+    A network's layers stop at every second or fourth pixel, and the decoder makes 4 x 4 at a time: if what is compared
+    were always at the same place and size, it could learn a pattern that pleases the one network and nobody else, as it
+    did with AlexNet (docs/training.md).
     """
     side = a.shape[-1]
     part = int(torch.randint(side // 2, side - 3, ()))
@@ -54,7 +55,7 @@ class Perceptual:
         """``without``: terms of :data:`WEIGHTS` to leave out. The adversary acts after ``adversary_from`` steps."""
         self.structure, self.adversary_from, self.steps = structure, adversary_from, 0
         self.weights = {name: 0.0 if name in without else weight for name, weight in WEIGHTS.items()}
-        self.lpips = lpips_network("alex") if self.weights["lpips"] else None
+        self.features = feature_distance() if self.weights["features"] else None
         self.discriminator = Discriminator(config.latents, config.levels)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.9))
         self._seen: tuple[Tensor, ...] = ()
@@ -74,9 +75,9 @@ class Perceptual:
         terms = {"faithful": faithful_distortion(coded.perceptual, windows, self.structure)[0]}
         terms["tiling"] = tiling_loss(shown, pixels).repeat(2)
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
-        if self.lpips:
+        if self.features:
             with reduced_precision():
-                terms["lpips"] = self.lpips(*look_closer(coded.perceptual, windows)).float()
+                terms["features"] = self.features(*look_closer(coded.perceptual, windows)).float()
         if self._warmth() > 0:
             self._seen = windows, coded.perceptual, coded.latents.detach(), level_weights(at, model.config.levels)
             self._learning(False)

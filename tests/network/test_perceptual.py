@@ -84,7 +84,7 @@ def test_tiling_terms_see_slow_errors_and_seams_only():
     assert seam_error(noise, pixels) < 0.01
 
 
-def test_lpips_never_looks_at_one_place_only():
+def test_features_are_never_compared_at_one_place_only():
     """The same part of both, enlarged; over many looks every alignment to a grid of 4 x 4 pixels comes up."""
     torch.manual_seed(0)
     ramp = torch.arange(64.0).expand(1, 3, 64, 64)
@@ -193,7 +193,7 @@ def test_train_then_resume(data, tmp_path, model):
     save_weights(tmp_path / "start.safetensors", dict(model.named_parameters()), TINY)
     command = [sys.executable, "-m", "pico_plugins.training", str(data[0]), "--out", str(tmp_path / "run")]
     command += ["--crop", "64", "--batch", "4", "--perceptual", str(data[1].folder), "--adversary-from", "0"]
-    command += ["--start", str(tmp_path / "start.safetensors"), "--without", "lpips"]
+    command += ["--start", str(tmp_path / "start.safetensors"), "--without", "features"]
     for steps in (15, 30):
         subprocess.run([*command, "--max-steps", str(steps)], check=True)
         state = load_state(tmp_path / "run" / "state.pt")
