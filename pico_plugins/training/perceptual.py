@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..evaluation.lpips import lpips_network
 from ..network import ModelConfig, PicoModel
 from ..network.level import level_weights
 from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
@@ -20,6 +21,8 @@ from .tiling import join_pairs, split_pairs, tiling_loss
 
 WEIGHTS = {"faithful": 0.3, "features": 120.0, "tiling": 1000.0, "text": 4000.0, "adversary": 30.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
+
+LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
 
 ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
 ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
@@ -55,7 +58,9 @@ class Perceptual:
         """``without``: terms of :data:`WEIGHTS` to leave out. The adversary acts after ``adversary_from`` steps."""
         self.structure, self.adversary_from, self.steps = structure, adversary_from, 0
         self.weights = {name: 0.0 if name in without else weight for name, weight in WEIGHTS.items()}
-        self.features = feature_distance() if self.weights["features"] else None
+        self.networks = []
+        if self.weights["features"]:
+            self.networks = [(1.0, feature_distance()), (LPIPS_GAIN, lpips_network("alex"))]
         self.discriminator = Discriminator(config.latents, config.levels)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.9))
         self._seen: tuple[Tensor, ...] = ()
@@ -75,9 +80,10 @@ class Perceptual:
         terms = {"faithful": faithful_distortion(coded.perceptual, windows, self.structure)[0]}
         terms["tiling"] = tiling_loss(shown, pixels).repeat(2)
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
-        if self.features:
+        if self.networks:  # one of them in each step: what pleases a single network is not yet what people see
+            gain, network = self.networks[int(torch.randint(len(self.networks), ()))]
             with reduced_precision():
-                terms["features"] = self.features(*look_closer(coded.perceptual, windows)).float()
+                terms["features"] = gain * network(*look_closer(coded.perceptual, windows)).float()
         if self._warmth() > 0:
             self._seen = windows, coded.perceptual, coded.latents.detach(), level_weights(at, model.config.levels)
             self._learning(False)

@@ -150,6 +150,20 @@ def test_the_adversary_begins_late_and_learns_to_tell(data, model):
     assert np.mean(found[-10:]) > 1.2 * np.log(2)  # which it would be by guessing
 
 
+def test_one_network_or_the_other_compares_each_step(data, model):
+    chosen, batch, level = recipe(), crops(data), torch.tensor([2.0, 3.0])
+    chosen.begin(model)
+    chosen.networks = [
+        (1.0, lambda a, b: torch.full((len(a),), 5.0)),
+        (2.0, lambda a, b: (a - b).abs().mean((1, 2, 3))),
+    ]
+    torch.manual_seed(0)
+    seen = [chosen.loss(model, batch, level)[1]["features r=1"] for _ in range(12)]
+    first = [bool((values == 5).all()) for values in seen]
+    assert {True, False} == set(first)
+    assert all((values < 1).all() and (values > 0).all() for values, one in zip(seen, first, strict=True) if not one)
+
+
 def test_letters_are_left_alone_by_the_adversary(data, model):
     """Where everything is text, it has nothing to say."""
     chosen, batch, level = recipe("adversary", adversary_from=-2000), crops(data), torch.tensor([2.0, 3.0])
