@@ -156,12 +156,10 @@ class QuantizerProgram(nn.Module):
 class DecoderProgram(nn.Module):
     """hyperlatents, symbols (0 where nothing was coded), level -> image (1, 3, 512, 512), whole 0 ... 255: faithful."""
 
-    def __init__(self, folder: Path) -> None:
-        self._fill(folder, load_synthesis(folder))
-
-    def _fill(self, folder: Path, graph: SynthesisGraph) -> None:
+    def __init__(self, folder: Path, graph: SynthesisGraph | None = None) -> None:
+        """``graph``: the one in ``folder`` that has the decoder's weights, if it is not the faithful one."""
         super().__init__()
-        self.model = DeviceContext(folder)
+        self.model, graph = DeviceContext(folder), graph or load_synthesis(folder)
         self.decoder, self.head = _for_device(graph.decoder), copy.copy(graph.head)
         self.head.bias = nn.Parameter(graph.head.bias - 0.5, requires_grad=False)  # rounding by rounding again
 
@@ -187,7 +185,7 @@ class PerceptualProgram(DecoderProgram):
 
     def __init__(self, folder: Path) -> None:
         graph = load_perceptual(folder)
-        self._fill(folder, graph)
+        super().__init__(folder, graph)
         self.detail = _for_device(graph.detail)
         self.noise = nn.Parameter(graph.noise(torch.empty(1, 1, SIDE // 8, SIDE // 8)), requires_grad=False)
 

@@ -87,7 +87,7 @@ class Perceptual:
         if self._warmth() > 0:
             self._seen = windows, coded.perceptual, coded.latents.detach(), level_weights(at, model.config.levels)
             self._learning(False)
-            patches = found_out(*self._logits())
+            patches = found_out(*self._logits(*self._seen))
             side = windows.shape[-1] // patches.shape[-1]
             photo = 1.0 - F.max_pool2d(split_pairs(text), side)  # letters are not to be made up
             fading = 1.0 - (1.0 - ADVERSARY_AT_THE_TOP) * at / (model.config.levels - 1)
@@ -105,9 +105,8 @@ class Perceptual:
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(learning)
 
-    def _logits(self) -> tuple[Tensor, Tensor]:
+    def _logits(self, windows: Tensor, shown: Tensor, latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Of the patches of the originals and of what is shown of them."""
-        windows, shown, latents, weights = self._seen
         with reduced_precision():
             return tuple(self.discriminator(pixels, latents, weights).float() for pixels in (windows, shown))
 
@@ -118,13 +117,12 @@ class Perceptual:
             return
         self._learning(True)
         windows, shown, latents, weights = self._seen
-        self._seen = windows, shown.detach(), latents, weights
-        loss = discriminator_loss(*self._logits())
+        self._seen = ()
+        loss = discriminator_loss(*self._logits(windows, shown.detach(), latents, weights))
         if self.steps % PENALTY_EVERY == 0:
             windows = windows.detach().requires_grad_()
             penalty = gradient_penalty(self.discriminator(windows, latents, weights), windows)
             loss = loss + PENALTY_EVERY * PENALTY * penalty
-        self._seen = ()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
