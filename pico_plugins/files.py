@@ -6,7 +6,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -48,7 +47,7 @@ def writing(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     if mode is not None and not os.access(path, os.W_OK):  # renaming would ask the folder only
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder, name = os.path.split(path)
-    scratch = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
+    scratch = os.path.join(folder, f".{name[:100]}.{os.urandom(4).hex()}.tmp")
     try:
         handle = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     except FileNotFoundError:
