@@ -2,18 +2,16 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pico_plugins.evaluation.metrics import psnr
 from pico_plugins.evaluation.peers import PEERS
-from tests.conftest import PHOTO
 
 
 @pytest.mark.parametrize("name", ["jpeg", "webp", "avif", "jxl", "vvc-faster"])
-def test_peers_show_images_with_odd_sides(name):
+def test_peers_show_images_with_odd_sides(photo, name):
     pytest.importorskip({"jxl": "pillow_jxl", "vvc-faster": "imageio_ffmpeg"}.get(name, "PIL"))
     peer = PEERS[name]()
-    pixels = np.asarray(Image.open(PHOTO))[100:201, 200:333]
+    pixels = np.ascontiguousarray(photo[100:201, 200:333])
     files = [peer.encode(pixels, quality) for quality in (peer.qualities[3], peer.qualities[-2])]
     small, large = (peer.decode(data) for data in files)
     assert small.shape == large.shape == pixels.shape
