@@ -71,6 +71,10 @@ class Faithful:
     def begin(self, model: PicoModel) -> None:
         """Nothing: every model has what phase 1 trains."""
 
+    def groups(self, model: PicoModel) -> list[dict]:
+        """One group."""
+        return [{"params": list(model.parameters()), "pace": 1.0}]
+
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 3, H, W)."""
         with reduced_precision():

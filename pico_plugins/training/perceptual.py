@@ -19,10 +19,12 @@ from .loss import faithful_distortion, rate_distortion
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
-WEIGHTS = {"faithful": 0.3, "features": 120.0, "tiling": 1000.0, "text": 4000.0, "adversary": 30.0}
+WEIGHTS = {"faithful": 0.1, "features": 360.0, "tiling": 1000.0, "text": 4000.0, "adversary": 60.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
 
 LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
+
+DETAIL_PACE = 4.0  # learning rate of the detail branch in those of the rest
 
 ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
 ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
@@ -68,6 +70,13 @@ class Perceptual:
     def begin(self, model: PicoModel) -> None:
         """A model from phase 1 gets the branch that is trained here."""
         model.add_detail()
+
+    def groups(self, model: PicoModel) -> list[dict]:
+        """Two: the branch is new and has far to go, while the rest is to stay as good as it is."""
+        branch = list(model.detail.parameters())
+        new = set(map(id, branch))
+        rest = [parameter for parameter in model.parameters() if id(parameter) not in new]
+        return [{"params": rest, "pace": 1.0}, {"params": branch, "pace": DETAIL_PACE}]
 
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """See :class:`~pico_plugins.training.recipe.Recipe`; ``crops`` (B, 4, H, 2 W - 8) for windows of H x W."""

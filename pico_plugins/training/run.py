@@ -79,7 +79,7 @@ def train(options: Options) -> Path:
     if options.alter:
         options.alter(model)
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.Adam(recipe.groups(model), lr=options.rate, betas=(0.9, 0.98), fused=True)
     average = WeightAverage(model)
     if state:
         model.load_state_dict(state["model"])
@@ -113,7 +113,7 @@ def train(options: Options) -> Path:
             progress = max(progress, step / options.max_steps)
         rate = learning_rate(options.rate, step, progress, options.decay_from)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["pace"]
 
         level = torch.randint(0, (levels - 1) * LEVEL_STEPS + 1, (count,)).float() / LEVEL_STEPS
         loss, parts = recipe.loss(model, to_tensor(next(batches)), level)

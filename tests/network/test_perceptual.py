@@ -14,7 +14,7 @@ from pico_plugins.training.checkpoint import load_model, load_state
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.discriminator import gradient_penalty
 from pico_plugins.training.klt import initialise
-from pico_plugins.training.perceptual import WEIGHTS, Perceptual, look_closer
+from pico_plugins.training.perceptual import DETAIL_PACE, WEIGHTS, Perceptual, look_closer
 from pico_plugins.training.tensors import to_tensor
 from pico_plugins.training.text_masks import TextMasks
 from pico_plugins.training.tiling import join_pairs, pair_width, seam_error, split_pairs, tiling_loss
@@ -148,6 +148,15 @@ def test_the_adversary_begins_late_and_learns_to_tell(data, model):
         chosen.learn()
         found.append((parts["adversary r=1"] / max(chosen._warmth(), 1e-9)).mean().item())
     assert np.mean(found[-10:]) > 1.2 * np.log(2)  # which it would be by guessing
+
+
+def test_the_branch_learns_faster_than_what_it_is_added_to(model):
+    chosen = recipe()
+    chosen.begin(model)
+    paces = {id(parameter): group["pace"] for group in chosen.groups(model) for parameter in group["params"]}
+    assert len(paces) == len(list(model.parameters())) == sum(len(group["params"]) for group in chosen.groups(model))
+    assert {paces[id(parameter)] for parameter in model.detail.parameters()} == {DETAIL_PACE}
+    assert paces[id(model.encoder.head.weight)] == 1.0
 
 
 def test_one_network_or_the_other_compares_each_step(data, model):
