@@ -10,8 +10,14 @@ Curve = list[tuple[float, float]]
 
 
 def within(curve: Curve, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rates and metrics of the part of ``curve`` between two rates, its ends interpolated in log rate."""
+    """Rates and metrics of the part of ``curve`` between two rates, its ends interpolated in log rate.
+
+    Points that are no better than a cheaper one are left out: nobody would choose them, and no curve is drawn through
+    them. Higher values of the metric must be better.
+    """
     rate, metric = map(np.array, zip(*sorted(curve), strict=True))
+    better = np.diff(np.maximum.accumulate(metric), prepend=-np.inf) > 0
+    rate, metric = rate[better], metric[better]
     low, high = max(low, rate[0]), min(high, rate[-1])
     inside = rate[(rate > low) & (rate < high)]
     rates = np.concatenate([[low], inside, [high]])

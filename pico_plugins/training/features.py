@@ -89,15 +89,17 @@ PAPER = {"no context": 10.3, "no learned quantization width": 8.2, "no Haar": 19
 @click.option("--images", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--count", default=12, show_default=True, help="How many of the images, spread over the folder.")
 @click.option("--steps", default=1000, show_default=True)
+@click.option("--threads", default=2, show_default=True)
 @click.option("--runs", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the runs.")
-def main(data: tuple[Path, ...], images: Path, count: int, steps: int, runs: Path) -> None:
+def main(data: tuple[Path, ...], images: Path, count: int, steps: int, threads: int, runs: Path) -> None:
     """Train without each feature on DATA; print PSNR BD-rates (0.2-1.0 bpp) against everything together."""
     paths = sorted(images.glob("*.png"))
     paths = paths[:: max(1, len(paths) // count)][:count]
     crops, whole = load_images(list(data), Options.crop), None
     for name, change in VARIANTS.items():
         run = runs / name.replace(" ", "-")
-        weights = train(Options(crops, run, Faithful(0.0), CPU, max_steps=steps, minutes=1e6, alter=change))
+        options = Options(crops, run, Faithful(0.0), CPU, max_steps=steps, minutes=1e6, threads=threads, alter=change)
+        weights = train(options)
         model = PicoModel(CPU)
         change(model)
         model.load_state_dict(load_model(weights).state_dict())

@@ -216,5 +216,7 @@ def test_bd_rate_of_known_curves():
     assert bd_rate(anchor, half, 0.1, 1.6) == pytest.approx(-50, abs=1e-3)
     assert bd_rate(half, anchor, 0.1, 1.6) == pytest.approx(100, abs=1e-3)
     assert bd_rate(anchor, anchor, 0.2, 1.0) == pytest.approx(0, abs=1e-6)
+    worse = [(rate * 1.1, value - 1) for rate, value in half]  # of no use to anybody: more bits for less
+    assert bd_rate(anchor, half + worse, 0.1, 1.6) == pytest.approx(-50, abs=1e-3)
     far = [(rate, value + 100) for rate, value in anchor]
     assert np.isnan(bd_rate(anchor, far, 0.1, 1.6))
