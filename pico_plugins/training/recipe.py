@@ -19,7 +19,7 @@ class Recipe(Protocol):
         """Before ``model`` learns anything, and on every resume: parts that the recipe is there to train."""
 
     def groups(self, model: PicoModel) -> list[dict]:
-        """All of the model's parameters as an optimizer takes them; "pace" is what a group's learning rate is times."""
+        """All of the model's parameters as an optimizer takes them; "pace" multiplies a group's learning rate."""
 
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss (scalar) of ``model`` on ``crops`` (B, C, H, W) in [0, 1] at ``level`` (B,), and its parts by name."""
