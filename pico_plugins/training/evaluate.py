@@ -10,11 +10,20 @@ import torch
 from PIL import Image
 
 from ..encoder import encode
-from ..evaluation.bd_rate import bd_rate
+from ..evaluation.bd_rate import Curve, bd_rate
 from ..evaluation.metrics import METRICS
+from ..evaluation.peers import PEERS, Peer
 from ..network import PicoModel
 from ..quality import LEVEL_STEPS, quality_of_level
 from .checkpoint import load_model
+
+
+def middle(path: Path, side: int) -> np.ndarray:
+    """The middle ``side`` x ``side`` pixels of an image, uint8 (side, side, 3)."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return np.array(pixels[top : top + side, left : left + side])
 
 
 @torch.no_grad()
@@ -27,10 +36,7 @@ def estimated_curve(
     for level in range(model.config.levels):
         rates, values = [], []
         for path in images:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-            crop = np.array(pixels[top : top + side, left : left + side])
+            crop = middle(path, side)
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
             coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]))
@@ -39,6 +45,22 @@ def estimated_curve(
             values.append([METRICS[metric](crop, shown) for metric in metrics])
         points.append((level, float(np.mean(rates)), dict(zip(metrics, np.mean(values, axis=0).tolist(), strict=True))))
     return points
+
+
+def peer_curve(peer: Peer, images: list[Path], metrics: tuple[str, ...], side: int) -> dict[str, Curve]:
+    """By metric (bits per pixel of real files, metric) of a codec on the same middles, up to 2 bits per pixel."""
+    curves: dict[str, Curve] = {metric: [] for metric in metrics}
+    crops = [middle(path, side) for path in images]
+    for quality in peer.qualities:
+        files = [peer.encode(crop, quality) for crop in crops]
+        rate = float(np.mean([8 * len(file) / side**2 for file in files]))
+        if rate > 2.0:
+            continue
+        shown = [peer.decode(file) for file in files]
+        for metric in metrics:
+            value = float(np.mean([METRICS[metric](*pair) for pair in zip(crops, shown, strict=True)]))
+            curves[metric].append((rate, value))
+    return curves
 
 
 @torch.no_grad()
@@ -66,11 +88,24 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
 @click.option("--count", default=24, show_default=True, help="How many of the images, spread over the folder.")
 @click.option("--metrics", "-m", multiple=True, type=click.Choice(list(METRICS)), default=("psnr", "ms-ssim"))
 @click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--side", default=512, show_default=True, help="Of the image's middle that is coded, in pixels.")
+@click.option("--against", type=click.Choice(sorted(PEERS)), help="A codec's files of the same middles come first.")
+@click.option("--low", default=0.2, show_default=True, help="Bits per pixel from which BD-rates are taken.")
+@click.option("--high", default=1.0, show_default=True, help="Bits per pixel up to which they are.")
 @click.option("--real", is_flag=True, help="Compare the estimate with real files; for the shipped model's checkpoint.")
 def main(
-    checkpoints: tuple[Path, ...], images: Path, count: int, metrics: tuple[str, ...], realism: float, real: bool
+    checkpoints: tuple[Path, ...],
+    images: Path,
+    count: int,
+    metrics: tuple[str, ...],
+    realism: float,
+    side: int,
+    against: str | None,
+    low: float,
+    high: float,
+    real: bool,
 ) -> None:
-    """Print rate and quality of CHECKPOINTS by level, and BD-rates (0.2-1.0 bpp) against the first of them."""
+    """Print rate and quality of CHECKPOINTS by level, and their BD-rates against the first, or a codec --against."""
     paths = sorted(images.glob("*.png"))
     paths = paths[:: max(1, len(paths) // count)][:count]
     if real:
@@ -81,16 +116,16 @@ def main(
                 f"level {level}: estimated {guess:.4f} bpp, real {size:.4f} bpp ({100 * (size / guess - 1):+.2f}%)"
             )
         return
-    first = None
+    first = peer_curve(PEERS[against](), paths, metrics, side) if against else None
     for checkpoint in checkpoints:
-        points = estimated_curve(load_model(checkpoint), paths, metrics, realism)
+        points = estimated_curve(load_model(checkpoint), paths, metrics, realism, side)
         curves = {metric: [(bpp, values[metric]) for _, bpp, values in points] for metric in metrics}
         first = first or curves
         click.echo(f"{checkpoint}")
         for level, bpp, values in points:
             click.echo(f"    level {level}: {bpp:.3f} bpp  " + "  ".join(f"{m} {v:.2f}" for m, v in values.items()))
-        changes = [f"{metric} {bd_rate(first[metric], curves[metric], 0.2, 1.0):+.1f}%" for metric in metrics]
-        click.echo("    against the first: " + "  ".join(changes))
+        changes = [f"{metric} {bd_rate(first[metric], curves[metric], low, high):+.1f}%" for metric in metrics]
+        click.echo(f"    against {against or 'the first'}: " + "  ".join(changes))
 
 
 if __name__ == "__main__":

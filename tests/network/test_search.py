@@ -9,9 +9,11 @@ pytest.importorskip("onnxruntime")
 from click.testing import CliRunner
 from PIL import Image
 
+from pico_plugins.evaluation.metrics import METRICS
+from pico_plugins.evaluation.peers import jpeg
 from pico_plugins.network import CPU, PAPER, TINY, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel
-from pico_plugins.training.evaluate import estimated_curve
+from pico_plugins.training.evaluate import estimated_curve, peer_curve
 from pico_plugins.training.search import cost, space
 from pico_plugins.training.search.cli import main
 from pico_plugins.training.search.finalists import choose, within_target
@@ -58,6 +60,17 @@ def test_estimated_curve_has_a_point_for_each_level(tmp_path, photo):
     points = estimated_curve(PicoModel(TINY), [tmp_path / "a.png"], side=64)
     assert [level for level, _, _ in points] == list(range(8))
     assert all(math.isfinite(bpp) and math.isfinite(values["psnr"]) for _, bpp, values in points)
+
+
+def test_peer_curve_measures_the_same_middle(tmp_path, photo):
+    middle = photo[32:96, 32:96]
+    Image.fromarray(photo[:128, :128]).save(tmp_path / "a.png")
+    (rate, best), *_ = sorted(peer_curve(jpeg(), [tmp_path / "a.png"], ("psnr",), 64)["psnr"], reverse=True)
+    peer = jpeg()
+    files = [peer.encode(middle, quality) for quality in peer.qualities]
+    (file,) = [file for file in files if 8 * len(file) / 64**2 == rate]
+    assert rate <= 2.0
+    assert best == METRICS["psnr"](middle, peer.decode(file))
 
 
 def test_sample_then_time_resumes(tmp_path):
