@@ -95,5 +95,5 @@ class Lpips(nn.Module):
 
 @cache
 def lpips_network(net: str) -> Lpips:
-    """The network, loaded once."""
-    return Lpips(net).eval()
+    """The network, loaded once, onto the default device."""
+    return Lpips(net).eval().to(torch.get_default_device())

@@ -86,7 +86,7 @@ class PicoModel(nn.Module):
         z_bits = trained_bits(z, hyper_index)
         z_hat = (z + (round_hyperlatents(z) - z).detach()) * (hyper_index > 0)
 
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(z_hat.device.type, enabled=False):
             index = self.scale_decoder(z_hat, weights)
         coded = index > 0
         y_phases, coded_phases = split_phases(y), split_phases(coded)

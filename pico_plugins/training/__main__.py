@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import torch
 
 from ..network import PRESETS
 from .checkpoint import load_model
@@ -36,6 +37,7 @@ from .tiling import pair_width
 @click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
 @click.option("--threads", default=2, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Where PyTorch computes: cpu, cuda ...")
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: tuple[Path, ...],
@@ -44,9 +46,12 @@ def main(
     perceptual: Path | None,
     without: tuple[str, ...],
     adversary_from: int,
+    device: str,
     **options: object,
 ) -> None:
     """Train on all images below the folders DATA. A run found in --out is resumed."""
+    torch.set_default_device(device)
+    torch.backends.cudnn.allow_tf32 = False  # the integer scale decoder's sums must be exact
     crop = options["crop"]
     if perceptual is None:
         images, recipe = load_images(list(data), crop), Faithful(structure)

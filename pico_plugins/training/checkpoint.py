@@ -36,7 +36,7 @@ def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, **
 
 
 def load_model(path: Path) -> PicoModel:
-    """The model stored by :func:`save_weights`, in float32."""
+    """The model stored by :func:`save_weights`, in float32, on the default device."""
     with safe_open(path, "pt") as file:
         model = PicoModel(ModelConfig.from_json(file.metadata()["config"]))
         names = file.keys()
@@ -52,5 +52,5 @@ def save_state(path: Path, **state: object) -> None:
 
 
 def load_state(path: Path) -> dict:
-    """Inverse of :func:`save_state`; plain tensors and numbers only."""
-    return torch.load(path, weights_only=True)
+    """Inverse of :func:`save_state`, onto the default device; plain tensors and numbers only."""
+    return torch.load(path, weights_only=True, map_location=torch.get_default_device())

@@ -105,5 +105,5 @@ class FeatureDistance(nn.Module):
 
 @cache
 def feature_distance() -> FeatureDistance:
-    """The network, loaded once."""
-    return FeatureDistance().eval()
+    """The network, loaded once, onto the default device."""
+    return FeatureDistance().eval().to(torch.get_default_device())

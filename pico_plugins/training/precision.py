@@ -6,9 +6,11 @@ import torch
 
 
 def reduced_precision() -> torch.autocast:
-    """A context in which convolutions are computed in bfloat16, where this CPU is faster at that than at float32.
+    """A context in which convolutions are computed in bfloat16, where that is faster: on GPUs and on some CPUs.
 
     PyTorch hands bfloat16 convolutions to oneDNN on x86 CPUs with AVX-512 only. Elsewhere it falls back to loops of its
     own, with which a training step took ten times as long as in float32 (docs/training.md).
     """
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=torch.backends.cpu.get_cpu_capability() == "AVX512")
+    device = torch.get_default_device().type
+    fast = device != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
