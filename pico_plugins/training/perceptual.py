@@ -1,6 +1,6 @@
 """Phase 2: what people see. Rate, phase 1's distortion of the faithful decoding, a perceptual one of that at realism 1.
 
-Both are decoded from the same latents in every step, and count for half each. Realism between them needs no training:
+Both are decoded from the same latents in every step. Realism between them needs no training:
 it shows a mixture of the two.
 """
 
@@ -15,7 +15,7 @@ from ..network import ModelConfig, PicoModel
 from ..network.level import level_weights
 from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
 from .feature_distance import feature_distance
-from .loss import faithful_distortion, rate_distortion
+from .loss import faithful_distortion, level_lambda, rate_distortion
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
@@ -24,11 +24,22 @@ WEIGHTS = {"faithful": 0.1, "features": 360.0, "tiling": 1000.0, "text": 4000.0,
 
 LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
 
+FAITHFUL_PART = 0.6
+"""Part of the distortion that is the faithful decoding's; the rest is that of the perceptual one."""
+
+BALANCED_AT = 3.0
+"""Level at which the weights above hold. Squared errors fall with the level as lambda rises, and so pull about equally
+at all levels; the other terms do not, and get a weight that falls with sqrt(lambda)."""
+
 DETAIL_PACE = 4.0  # learning rate of the detail branch in those of the rest
 
 ADVERSARY_WARM_UP = 2000  # steps from the adversary's beginning to its full weight
-ADVERSARY_AT_THE_TOP = 0.2  # part of its weight that is left at the highest quality level
 PENALTY_EVERY = 8  # steps of the adversary
+
+
+def balance_of(level: Tensor, levels: int) -> Tensor:
+    """Factor (B,) of all terms but squared errors at ``level`` (B,): 1 at :data:`BALANCED_AT`, less above it."""
+    return (level_lambda(torch.tensor(BALANCED_AT), levels) / level_lambda(level, levels)).sqrt()
 
 
 def look_closer(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,10 +110,13 @@ class Perceptual:
             patches = found_out(*self._logits(*self._seen))
             side = windows.shape[-1] // patches.shape[-1]
             photo = 1.0 - F.max_pool2d(split_pairs(text), side)  # letters are not to be made up
-            fading = 1.0 - (1.0 - ADVERSARY_AT_THE_TOP) * at / (model.config.levels - 1)
-            terms["adversary"] = self._warmth() * fading * (patches * photo).mean((1, 2, 3))
-        perceptual = sum(self.weights[name] * term for name, term in terms.items())
-        loss, rate = rate_distortion(coded, windows, at, model.config.levels, 0.5 * faithful + 0.5 * perceptual)
+            terms["adversary"] = self._warmth() * (patches * photo).mean((1, 2, 3))
+        balance = balance_of(at, model.config.levels)
+        perceptual = sum(
+            self.weights[name] * (1.0 if name == "faithful" else balance) * term for name, term in terms.items()
+        )
+        distortion = FAITHFUL_PART * faithful + (1.0 - FAITHFUL_PART) * perceptual
+        loss, rate = rate_distortion(coded, windows, at, model.config.levels, distortion)
         return loss, rate | parts | {f"{name} r=1": term.detach() for name, term in terms.items()}
 
     def _warmth(self) -> float:
