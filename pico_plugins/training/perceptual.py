@@ -29,7 +29,7 @@ FAITHFUL_PART = 0.6
 
 BALANCED_AT = 3.0
 """Level at which the weights above hold. Squared errors fall with the level as lambda rises, and so pull about equally
-at all levels; the other terms do not, and get a weight that falls with sqrt(lambda)."""
+at all levels; the other terms do not, and get a weight that falls as 1 / sqrt(lambda)."""
 
 DETAIL_PACE = 4.0  # learning rate of the detail branch in those of the rest
 
