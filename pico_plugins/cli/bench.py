@@ -12,10 +12,9 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..evaluation.peers import Peer
-    from ..pipeline import Progress
 
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
-_METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg")
+_METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists")
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
 _IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 
@@ -57,6 +56,7 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
 @click.option("--scaling", is_flag=True, help="Measure seconds and memory by size instead, 0.1 to 100 megapixels.")
 @click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pico, in those two.")
+@click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Of pico.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="With --speed.")
 @click.option(
     "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
@@ -70,13 +70,15 @@ def command(
     speed: bool,
     scaling: bool,
     quality: int,
+    realism: float,
     rounds: int,
     output: Path,
 ) -> None:
     """Measure rate and distortion on IMAGES (files or folders).
 
     Writes results.csv, curves.png and BD-rates (also printed) to --output. Measurements are kept in cache.jsonl there
-    and reused. BD-rate is taken between the curves of mean bits per pixel and mean metric over all images.
+    and reused. Only qualities that span --low to --high bits per pixel are decoded. BD-rate is taken between the curves
+    of mean bits per pixel and mean metric over all images.
     """
     from ..evaluation.peers import PEERS
     from .bench_speed import print_scaling, print_speed
@@ -88,7 +90,7 @@ def command(
         output.mkdir(parents=True, exist_ok=True)
         print_scaling(files[0], quality, output / "scaling.png")
         return
-    peers = [PEERS[name]() for name in ("pico", *(against or _DEFAULT_CODECS))]
+    peers = [PEERS["pico"](realism), *(PEERS[name]() for name in against or _DEFAULT_CODECS)]
     for peer in peers:
         click.echo(peer.describe())
     if speed:
@@ -97,8 +99,7 @@ def command(
                 print_speed(path, peers, quality, rounds, progress)
         return
     output.mkdir(parents=True, exist_ok=True)
-    with progress_bar("measuring") as progress:
-        _rate_distortion(files, peers, metrics or _DEFAULT_METRICS, low, high, output, progress)
+    _rate_distortion(files, peers, metrics or _DEFAULT_METRICS, low, high, output)
 
 
 def _rate_distortion(
@@ -108,13 +109,17 @@ def _rate_distortion(
     low: float,
     high: float,
     output: Path,
-    progress: Progress,
 ) -> None:
     from ..evaluation.bd_rate import bd_rate
-    from ..evaluation.bench import Cache, mean_curves, measure
+    from ..evaluation.bench import Cache, covering, mean_curves, measure
     from ..evaluation.plot import plot_curves
 
-    rows = measure(images, peers, list(metrics), Cache(output / "cache.jsonl"), progress)
+    cache = Cache(output / "cache.jsonl")
+    with progress_bar("encoding") as progress:
+        sizes = measure(images, peers, [], cache, progress)
+    peers = [covering(peer, sizes, low, high) for peer in peers]
+    with progress_bar("measuring") as progress:
+        rows = measure(images, peers, list(metrics), cache, progress)
     with (output / "results.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -125,9 +130,7 @@ def _rate_distortion(
     for metric, by_codec in curves.items():
         click.echo(f"\n{metric}, mean of {len(images)} images (bits per pixel: value)")
         for codec, curve in by_codec.items():
-            points = "  ".join(
-                f"{rate:.3f}: {value:.2f}" for rate, value in sorted(curve) if low / 2 <= rate <= high * 2
-            )
+            points = "  ".join(f"{rate:.3f}: {value:.2f}" for rate, value in sorted(curve))
             click.echo(f"  {codec:5} {points}")
         for peer in peers[1:]:
             change = bd_rate(by_codec[peer.name], by_codec["pico"], low, high)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ def _key(*parts: object) -> str:
 
 
 def measure(images: list[Path], peers: list[Peer], metrics: list[str], cache: Cache, progress: Progress) -> list[Row]:
-    """One row for each image, codec and quality: bytes, bits per pixel, seconds, and every metric."""
+    """One row for each image, codec and quality: bytes, bits per pixel and every metric, measured if new."""
     rows: list[Row] = []
     total = len(images) * sum(len(peer.qualities) for peer in peers)
     for path in images:
@@ -52,27 +52,37 @@ def measure(images: list[Path], peers: list[Peer], metrics: list[str], cache: Ca
             pixels = np.asarray(image.convert("RGB"))
         for peer in peers:
             for quality in peer.qualities:
-                key = _key(contents, peer.describe(), quality, sorted(metrics))
-                if key not in cache.rows:
-                    cache.put(key, _measure_one(pixels, peer, quality, metrics))
-                rows.append({"image": path.name, "codec": peer.name, "quality": quality, **cache.rows[key]})
+                key = _key(contents, peer.describe(), quality)
+                known = cache.rows.get(key, {})
+                missing = [metric for metric in metrics if metric not in known]
+                if missing or not known:
+                    known = known | _measure_one(pixels, peer, quality, missing)
+                    cache.put(key, known)
+                row = {name: known[name] for name in ("bytes", "bpp", *metrics)}
+                rows.append({"image": path.name, "codec": peer.name, "quality": quality, **row})
                 progress(len(rows), total)
     return rows
 
 
 def _measure_one(pixels: np.ndarray, peer: Peer, quality: int, metrics: list[str]) -> Row:
-    start = time.perf_counter()
     data = peer.encode(pixels, quality)
-    middle = time.perf_counter()
-    shown = peer.decode(data)
-    end = time.perf_counter()
-    row: Row = {
-        "bytes": len(data),
-        "bpp": 8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
-        "encode_s": round(middle - start, 4),
-        "decode_s": round(end - middle, 4),
-    }
-    return row | {name: METRICS[name](pixels, shown) for name in metrics}
+    row: Row = {"bytes": len(data), "bpp": 8 * len(data) / (pixels.shape[0] * pixels.shape[1])}
+    if metrics:
+        shown = peer.decode(data)
+        row |= {name: METRICS[name](pixels, shown) for name in metrics}
+    return row
+
+
+def covering(peer: Peer, rows: Iterable[Row], low: float, high: float) -> Peer:
+    """``peer`` with no more of its qualities than span the mean bits per pixel from ``low`` to ``high``."""
+    rates: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["codec"] == peer.name:
+            rates[row["quality"]].append(row["bpp"])
+    order = sorted(rates, key=lambda quality: np.mean(rates[quality]))
+    means = [np.mean(rates[quality]) for quality in order]
+    first = max(np.searchsorted(means, low, "right") - 1, 0)  # one on each side: ends are interpolated
+    return replace(peer, qualities=tuple(order[first : np.searchsorted(means, high) + 1]))
 
 
 def mean_curves(rows: Iterable[Row], metric: str) -> dict[str, Curve]:

@@ -58,11 +58,10 @@ class Dists(nn.Module):
             found.append(x)
         return found
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+    def distance(self, seen: list[Tensor], others: list[Tensor]) -> Tensor:
+        """(B,) of the :meth:`features` of two batches."""
         similarity = 0.0
-        for x, y, texture, structure in zip(
-            self.features(a), self.features(b), self.texture, self.structure, strict=True
-        ):
+        for x, y, texture, structure in zip(seen, others, self.texture, self.structure, strict=True):
             mean_x, mean_y = x.mean((2, 3)), y.mean((2, 3))
             covariance = (x * y).mean((2, 3)) - mean_x * mean_y
             variances = x.var((2, 3), correction=0) + y.var((2, 3), correction=0)
@@ -70,6 +69,9 @@ class Dists(nn.Module):
             same_structure = (2 * covariance + _STABLE) / (variances + _STABLE)
             similarity = similarity + (texture * same_texture + structure * same_structure).sum(1)
         return 1 - similarity
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.distance(self.features(a), self.features(b))
 
 
 @cache

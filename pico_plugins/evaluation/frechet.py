@@ -84,8 +84,9 @@ def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray)
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--against", multiple=True, type=click.Choice(sorted(PEERS)), default=("avif",), show_default=True)
+@click.option("--realism", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Of pico.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="For the cache.")
-def main(folders: tuple[Path, ...], against: tuple[str, ...], output: Path) -> None:
+def main(folders: tuple[Path, ...], against: tuple[str, ...], realism: float, output: Path) -> None:
     """Print distances of pico and its peers on all images of FOLDERS, at equal bits per pixel (all images together)."""
     images = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg"))
     output.mkdir(parents=True, exist_ok=True)
@@ -94,7 +95,7 @@ def main(folders: tuple[Path, ...], against: tuple[str, ...], output: Path) -> N
     originals = np.concatenate([features(np.asarray(Image.open(path).convert("RGB"))) for path in images])
     click.echo(f"{len(images)} images, {len(originals)} patches")
     click.echo("bits per pixel" + "".join(f"{rate:10.2f}" for rate in RATES))
-    for peer in (PEERS[name]() for name in ("pico", *against)):
+    for peer in (PEERS["pico"](realism), *(PEERS[name]() for name in against)):
         points = []
         for quality in peer.qualities:
             key = f"{contents} {peer.describe()} {quality}"

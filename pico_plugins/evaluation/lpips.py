@@ -86,11 +86,15 @@ class Lpips(nn.Module):
                 found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
         return found
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+    def distance(self, seen: list[Tensor], others: list[Tensor]) -> Tensor:
+        """(B,) of the :meth:`features` of two batches."""
         total = 0
-        for tap, (x, y) in enumerate(zip(self.features(a), self.features(b), strict=True)):
+        for tap, (x, y) in enumerate(zip(seen, others, strict=True)):
             total = total + (getattr(self, f"importance_{tap}") * (x - y).square()).sum(1).mean((1, 2))
         return total
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.distance(self.features(a), self.features(b))
 
 
 @cache

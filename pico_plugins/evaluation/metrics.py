@@ -9,7 +9,7 @@ import math
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .dists import Dists
+    from .lpips import Lpips
 
 
 def _db(distance: float) -> float:
@@ -38,12 +41,24 @@ def ms_ssim(original: np.ndarray, shown: np.ndarray) -> float:
     return _db(1 - similarity(a, b, data_range=255).item())
 
 
-def _distance(network: Callable[[Tensor, Tensor], Tensor], original: np.ndarray, shown: np.ndarray) -> float:
+def _unit(pixels: np.ndarray) -> Tensor:
     import torch
 
-    a, b = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() / 255 for x in (original, shown))
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
+
+
+@lru_cache(maxsize=3)
+def _features_of(network: Lpips | Dists, contents: bytes, shape: tuple[int, ...]) -> list[Tensor]:
+    """Of an original, remembered for each network: it is compared with what many files show."""
+    return network.features(_unit(np.frombuffer(contents, np.uint8).reshape(shape)))
+
+
+def _distance(network: Lpips | Dists, original: np.ndarray, shown: np.ndarray) -> float:
+    import torch
+
     with torch.no_grad():
-        return _db(network(a, b).item())
+        seen = _features_of(network, original.tobytes(), original.shape)
+        return _db(network.distance(seen, network.features(_unit(shown))).item())
 
 
 def lpips_alex(original: np.ndarray, shown: np.ndarray) -> float:

@@ -8,6 +8,7 @@ One row for each rate, one column for each codec.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,29 +23,21 @@ _LABEL, _GAP = 18, 4  # pixels
 Cell = tuple[str, np.ndarray]
 
 
-def shown(peer: Peer, pixels: np.ndarray, rate: float, realism: float) -> tuple[str, np.ndarray]:
+def shown(peer: Peer, pixels: np.ndarray, rate: float) -> Cell:
     """What ``peer`` makes of ``pixels`` at about ``rate`` bits per pixel; before it its name and the real rate."""
-    from .. import decode
-
     count = pixels.shape[0] * pixels.shape[1]
     data = peer.encode(pixels, nearest_quality(peer, pixels, round(rate * count / 8)))
-    name = peer.name
-    if name == "pico":
-        name += f" r={realism:g}"
-        again = decode(data, realism=realism)
-    else:
-        again = peer.decode(data)
-    return f"{name} {8 * len(data) / count:.3f}", again
+    return f"{peer.name} {8 * len(data) / count:.3f}", peer.decode(data)
 
 
 def rows(
-    pixels: np.ndarray, box: tuple[int, int, int, int], rates: list[float], peers: list[Peer], realism: float
+    pixels: np.ndarray, box: tuple[int, int, int, int], rates: list[float], peers: list[Peer]
 ) -> Iterator[list[Cell]]:
     """For each rate the original and every codec, cut to ``box`` = (left, top, width, height)."""
     left, top, width, height = box
     place = slice(top, top + height), slice(left, left + width)
     for rate in rates:
-        cells = [("original", pixels)] + [shown(peer, pixels, rate, realism) for peer in peers]
+        cells = [("original", pixels)] + [shown(peer, pixels, rate) for peer in peers]
         yield [(name, image[place]) for name, image in cells]
 
 
@@ -87,8 +80,9 @@ def main(
     left, top, width, height = box
     if not (0 <= left < left + width <= pixels.shape[1] and 0 <= top < top + height <= pixels.shape[0]):
         raise click.UsageError(f"the box is not inside the image of {pixels.shape[1]} x {pixels.shape[0]} pixels")
-    peers = [PEERS[name]() for name in ("pico", *against)]
-    draw(list(rows(pixels, box, list(rates), peers, realism)), zoom).save(output)
+    pico = replace(PEERS["pico"](realism), name=f"pico r={realism:g}")
+    peers = [pico, *(PEERS[name]() for name in against)]
+    draw(list(rows(pixels, box, list(rates), peers)), zoom).save(output)
     click.echo(str(output))
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..network import PicoModel
 from .checkpoint import load_model
+from .evaluate import middle
 from .tensors import to_tensor
 from .text_masks import text_mask
 from .tiling import join_pairs, pair_width, seam_error, split_pairs
@@ -32,16 +33,6 @@ def shown_pairs(model: PicoModel, wide: Tensor, level: float, realism: float) ->
 def text_error(shown: Tensor, pixels: Tensor, text: Tensor) -> float:
     """Mean absolute difference where ``text`` (B, 1, H, W) is 1, of pixels in [0, 1]."""
     return float(((shown - pixels).abs() * text).sum() / (3 * text.sum()).clamp_min(1))
-
-
-def middles(paths: list[Path]) -> Tensor:
-    """The middle 504 x 256 pixels of each image, (B, 3, 256, 504)."""
-    width, cuts = pair_width(_WINDOW), []
-    for path in paths:
-        with Image.open(path) as image:
-            left, top = (image.width - width) // 2, (image.height - _WINDOW) // 2
-            cuts.append(np.asarray(image.convert("RGB").crop((left, top, left + width, top + _WINDOW))))
-    return to_tensor(np.stack(cuts))
 
 
 def with_most_text(paths: list[Path]) -> tuple[Tensor, Tensor]:
@@ -71,7 +62,8 @@ def with_most_text(paths: list[Path]) -> tuple[Tensor, Tensor]:
 @click.option("--realism", type=click.FloatRange(0, 1), default=1.0, show_default=True)
 def main(checkpoints: tuple[Path, ...], photos: Path, text: tuple[Path, ...], realism: float) -> None:
     """Error across the seams of tiles in PHOTOS, and mean absolute error of the text in images, by level."""
-    pairs = middles(sorted(photos.glob("*.png")))
+    width = pair_width(_WINDOW)
+    pairs = to_tensor(np.stack([middle(path, width, _WINDOW) for path in sorted(photos.glob("*.png"))]))
     pages, masks = with_most_text(
         [p for path in text for p in (sorted(path.glob("*.png")) if path.is_dir() else [path])]
     )

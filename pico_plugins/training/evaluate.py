@@ -18,12 +18,11 @@ from ..quality import LEVEL_STEPS, quality_of_level
 from .checkpoint import load_model
 
 
-def middle(path: Path, side: int) -> np.ndarray:
-    """The middle ``side`` x ``side`` pixels of an image, uint8 (side, side, 3)."""
+def middle(path: Path, width: int, height: int) -> np.ndarray:
+    """The middle ``width`` x ``height`` pixels of an image, uint8 (height, width, 3)."""
     with Image.open(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return np.array(pixels[top : top + side, left : left + side])
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        return np.array(image.convert("RGB").crop((left, top, left + width, top + height)))
 
 
 @torch.no_grad()
@@ -36,7 +35,7 @@ def estimated_curve(
     for level in range(model.config.levels):
         rates, values = [], []
         for path in images:
-            crop = middle(path, side)
+            crop = middle(path, side, side)
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
             coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]))
@@ -50,7 +49,7 @@ def estimated_curve(
 def peer_curve(peer: Peer, images: list[Path], metrics: tuple[str, ...], side: int) -> dict[str, Curve]:
     """By metric (bits per pixel of real files, metric) of a codec on the same middles, up to 2 bits per pixel."""
     curves: dict[str, Curve] = {metric: [] for metric in metrics}
-    crops = [middle(path, side) for path in images]
+    crops = [middle(path, side, side) for path in images]
     for quality in peer.qualities:
         files = [peer.encode(crop, quality) for crop in crops]
         rate = float(np.mean([8 * len(file) / side**2 for file in files]))

@@ -166,12 +166,18 @@ def test_bench_writes_table_plot_and_rates(tmp_path, photo):
     assert "BD-rate of pico against jpeg" in first.output
     rows = list(csv.DictReader((out / "results.csv").open()))
     assert {row["codec"] for row in rows} == {"pico", "jpeg", "webp"}
+    rates = [float(row["bpp"]) for row in rows if row["codec"] == "pico"]
+    assert sum(rate <= 0.15 for rate in rates) == 1  # one beyond each end, no more is decoded
+    assert sum(rate >= 1.2 for rate in rates) == 1
     for row in rows[:3]:
         assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 192**2)
     assert Image.open(out / "curves.png").width > 500
     assert pico("bench", out.parent / "empty.png").exit_code == 2
     before = (out / "cache.jsonl").read_text()
     assert pico(*arguments).output == first.output
+    assert (out / "cache.jsonl").read_text() == before
+    fewer = pico("bench", tmp_path / "a.png", "--against", "jpeg", "--metrics", "psnr", "-o", out)
+    assert fewer.exit_code == 0, fewer.output
     assert (out / "cache.jsonl").read_text() == before
 
 

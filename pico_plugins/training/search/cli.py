@@ -131,12 +131,12 @@ def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, st
 @click.pass_obj
 def report(store: Store, images: Path, out: Path) -> None:
     """Draw the two plots and print the finalists by BD-rate against JPEG."""
-    import numpy as np
     from PIL import Image
 
     from ...evaluation.bd_rate import bd_rate
     from ...evaluation.bench import Cache, mean_curves, measure
     from ...evaluation.peers import PEERS
+    from ..evaluate import middle
     from .plots import macs_against_time, rate_against_time
 
     out.mkdir(parents=True, exist_ok=True)
@@ -144,10 +144,7 @@ def report(store: Store, images: Path, out: Path) -> None:
     macs_against_time(timings, TARGETS, out / "macs-time.png")
     with tempfile.TemporaryDirectory() as scratch:  # the same middle of each image as the finalists were evaluated on
         for path in sorted(images.glob("*.png")):
-            with Image.open(path) as image:
-                left, top = (image.width - 512) // 2, (image.height - 512) // 2
-                middle = np.asarray(image.convert("RGB"))[top : top + 512, left : left + 512]
-            Image.fromarray(middle).save(Path(scratch) / path.name)
+            Image.fromarray(middle(path, 512, 512)).save(Path(scratch) / path.name)
         paths = sorted(Path(scratch).glob("*.png"))
         rows = measure(paths, [PEERS["jpeg"]()], ["psnr"], Cache(out / "jpeg.jsonl"), lambda done, total: None)
     jpeg = mean_curves(rows, "psnr")["jpeg"]
