@@ -56,7 +56,9 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
 @click.option("--scaling", is_flag=True, help="Measure seconds and memory by size instead, 0.1 to 100 megapixels.")
 @click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pico, in those two.")
-@click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Of pico.")
+@click.option(
+    "--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Of pico. Not for --scaling."
+)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="With --speed.")
 @click.option(
     "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
@@ -116,8 +118,8 @@ def _rate_distortion(
 
     cache = Cache(output / "cache.jsonl")
     with progress_bar("encoding") as progress:
-        sizes = measure(images, peers, [], cache, progress)
-    peers = [covering(peer, sizes, low, high) for peer in peers]
+        sizes = mean_curves(measure(images, peers, [], cache, progress), "bpp")
+    peers = [covering(peer, [rate for rate, _ in sizes[peer.name]], low, high) for peer in peers]
     with progress_bar("measuring") as progress:
         rows = measure(images, peers, list(metrics), cache, progress)
     with (output / "results.csv").open("w", newline="") as file:

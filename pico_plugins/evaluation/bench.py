@@ -73,16 +73,13 @@ def _measure_one(pixels: np.ndarray, peer: Peer, quality: int, metrics: list[str
     return row
 
 
-def covering(peer: Peer, rows: Iterable[Row], low: float, high: float) -> Peer:
-    """``peer`` with no more of its qualities than span the mean bits per pixel from ``low`` to ``high``."""
-    rates: dict[int, list[float]] = defaultdict(list)
-    for row in rows:
-        if row["codec"] == peer.name:
-            rates[row["quality"]].append(row["bpp"])
-    order = sorted(rates, key=lambda quality: np.mean(rates[quality]))
-    means = [np.mean(rates[quality]) for quality in order]
-    first = max(np.searchsorted(means, low, "right") - 1, 0)  # one on each side: ends are interpolated
-    return replace(peer, qualities=tuple(order[first : np.searchsorted(means, high) + 1]))
+def covering(peer: Peer, rates: list[float], low: float, high: float) -> Peer:
+    """``peer`` with no more of its qualities than span the range from ``low`` to ``high`` of their ``rates``."""
+    order = np.argsort(rates)
+    ascending = np.array(rates)[order]
+    first = max(np.searchsorted(ascending, low, "right") - 1, 0)  # one on each side: ends are interpolated
+    chosen = order[first : np.searchsorted(ascending, high) + 1]
+    return replace(peer, qualities=tuple(peer.qualities[place] for place in chosen))
 
 
 def mean_curves(rows: Iterable[Row], metric: str) -> dict[str, Curve]:
