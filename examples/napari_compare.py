@@ -39,6 +39,7 @@ if len(sys.argv) > 2:
     for quality in (90, 60, 40, 10):  # fills the plot
         widget.quality.setValue(quality)
         settle()
+    widget.realism.setValue(100)
     viewer.camera.center, viewer.camera.zoom = (0, 200, 300), 2.2
     for view in ("Compressed", "Curtain", "Difference"):
         widget.view_choice.setCurrentText(view)

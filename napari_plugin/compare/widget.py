@@ -26,7 +26,7 @@ from pico_plugins.files import writing
 
 from ..settings import default_quality, default_realism
 from ..writer import kept_metadata
-from .coding import Box, Result, boxes, code, difference, realism_matters, with_similarity
+from .coding import Box, Result, boxes, code, difference, with_similarity
 from .plot import RatePlot
 from .similarity import MIN_SIDE
 from .worker import Report, Worker
@@ -37,7 +37,6 @@ DEBOUNCE_MS = 150
 WIDTH = 300
 """At least so wide, in pixels: the title fits, and on a laptop's screen more than half is left for the image."""
 FLICKER_KEY = "F"
-NO_REALISM = "No effect yet: the present model is trained for faithful pixels only."
 
 
 class CompareWidget(QWidget):
@@ -54,7 +53,7 @@ class CompareWidget(QWidget):
 
         self.layer_choice = QComboBox()
         self.quality = _slider(1, 100, default_quality())
-        self.realism, self.realism_note = _slider(0, 100, round(100 * default_realism())), QLabel()
+        self.realism = _slider(0, 100, round(100 * default_realism()))
         self.view_choice = QComboBox()
         self.view_choice.addItems(VIEWS)
         self.curtain, self.gain = _slider(0, 1000, 500), _slider(1, 20, 4)
@@ -75,8 +74,6 @@ class CompareWidget(QWidget):
         form.addRow("Layer", self.layer_choice)
         form.addRow("Quality", _with_value(self.quality, "{}"))
         form.addRow("Realism", _with_value(self.realism, "{}%"))
-        form.addRow(self.realism_note)
-        self.realism_note.setWordWrap(True)
         form.addRow("View", self.view_choice)
         self._curtain_row, self._gain_row = _with_value(self.curtain, ""), _with_value(self.gain, "{}x")
         form.addRow("Wipe", self._curtain_row)
@@ -95,7 +92,6 @@ class CompareWidget(QWidget):
         layout.addWidget(hint)
         layout.addWidget(self.save_button)
         self.setMinimumWidth(WIDTH)
-        self._show_realism(False, "")
         self._set_running(False)
         self._change_view()
 
@@ -158,7 +154,6 @@ class CompareWidget(QWidget):
             todo = [(0, 0, pixels.shape[1], pixels.shape[0])] if known else boxes(pixels.shape, visible)
             for box in todo:
                 result = code(pixels, box, quality, realism, metadata=metadata, known=known, report=report)
-                realism_matters()  # found out here, where the window does not wait for it
                 yield result
             if measured := with_similarity(result, pixels, report):
                 yield measured
@@ -190,8 +185,6 @@ class CompareWidget(QWidget):
         )
         if result.ms_ssim is not None:  # pixels and the rest have been shown before
             return
-        has_realism = realism_matters()
-        self._show_realism(has_realism, "" if has_realism else NO_REALISM)
         if self._shown is None:
             self._shown = np.array(self._source.data)
         left, top, right, bottom = result.box
@@ -201,12 +194,6 @@ class CompareWidget(QWidget):
             self.plot.add(result.quality, result.bits_per_pixel, result.psnr)
             self.save_button.setEnabled(True)
         self._draw()
-
-    def _show_realism(self, enabled: bool, note: str) -> None:
-        """A slider that does nothing cannot be moved, and says why."""
-        self.realism.setEnabled(enabled)
-        self.realism_note.setText(note)
-        self._form.setRowVisible(self.realism_note, bool(note))
 
     def _show_progress(self, job: int, done: int, total: int) -> None:
         if job == self.worker.job:

@@ -19,12 +19,12 @@ from .loss import faithful_distortion, level_lambda, rate_distortion
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
-WEIGHTS = {"faithful": 0.1, "features": 360.0, "tiling": 1000.0, "text": 4000.0, "adversary": 60.0}
+WEIGHTS = {"faithful": 0.1, "features": 360.0, "tiling": 5000.0, "text": 4000.0, "adversary": 60.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
 
 LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
 
-FAITHFUL_PART = 0.6
+FAITHFUL_PART = 0.75
 """Part of the distortion that is the faithful decoding's; the rest is that of the perceptual one."""
 
 BALANCED_AT = 3.0

@@ -30,6 +30,7 @@ def images() -> dict[str, tuple[np.ndarray, dict]]:
     return {
         "rgb-q30": (photo[120:248, 200:390], {"quality": 30}),
         "rgb-q95": (photo[200:264, 250:330], {"quality": 95}),
+        "perceptual": (photo[120:248, 200:390], {"quality": 30, "realism": 1.0}),
         "rgba-tiles": (np.dstack([photo[90:200, 300:450], alpha]), {"quality": 60, "tile": 64, "metadata": metadata}),
         "gray": (ramp, {"quality": 75}),
         "strict": (with_text(photo[:90, 300:450]), {"quality": 40, "tile": 64, "fidelity": "strict"}),

@@ -17,7 +17,6 @@ from napari_plugin.compare.coding import (
     code,
     difference,
     psnr,
-    realism_matters,
     with_realism,
     with_similarity,
 )
@@ -78,12 +77,6 @@ def test_realism_of_a_finished_file(tiled_file):
     assert (header.metadata, header.shape, header.level) == (before.metadata, before.shape, before.level)
     assert len(changed) == len(tiled_file)
     assert np.array_equal(pico_plugins.decode(changed), pico_plugins.decode(tiled_file, realism=header.realism))
-
-
-def test_whether_realism_matters_is_found_by_decoding(photo):
-    data = pico_plugins.encode(photo, 75)
-    changes = not np.array_equal(pico_plugins.decode(data, realism=0.0), pico_plugins.decode(data, realism=1.0))
-    assert realism_matters() == changes
 
 
 def test_what_is_in_view_comes_first():
@@ -244,24 +237,17 @@ def test_many_moves_are_one_job_with_progress(widget, done):
     assert set(seen) == {(job + 1, True)}
 
 
-def test_realism_says_so_if_it_does_nothing(widget, done):
-    done()
-    assert widget.realism.isEnabled() == realism_matters()
-    assert widget.realism_note.isVisible() != realism_matters()
-
-
-def test_realism_slider_of_a_model_that_has_it(widget, done, monkeypatch, tmp_path):
+def test_realism_slider(widget, done, monkeypatch, tmp_path):
     """The file is not encoded again, and what is saved has the realism that is shown."""
-    monkeypatch.setattr("napari_plugin.compare.widget.realism_matters", lambda: True)
     widget.quality.setValue(60)
     done()
-    assert widget.realism.isEnabled()
-    assert not widget.realism_note.isVisible()
+    assert np.array_equal(widget.viewer.layers["PICO"].data, pico_plugins.decode(widget._whole.data, realism=0.0))
     encoded = widget._whole.data
     monkeypatch.setattr("napari_plugin.compare.coding.encode", None)
     widget.realism.setValue(80)
     done()
     expected = pico_plugins.decode(encoded, realism=0.8)
+    assert not np.array_equal(expected, pico_plugins.decode(encoded, realism=0.0))
     assert np.array_equal(widget.viewer.layers["PICO"].data, expected)
     widget.save_to(str(tmp_path / "a.pico"))
     assert pico_plugins.read_header(tmp_path / "a.pico").realism == pytest.approx(0.8, abs=1 / 255)
