@@ -95,7 +95,7 @@ def test_menus_offer_the_widget(viewer):
 
 
 def test_what_is_synthesised(viewer, qtbot, tmp_path, photo, monkeypatch):
-    """By its command, as the menu runs it. (The shipped model adds nothing: the map is empty.)"""
+    """By its command, as the menu runs it."""
     import napari
     from napari._app_model import get_app_model
 
@@ -108,7 +108,7 @@ def test_what_is_synthesised(viewer, qtbot, tmp_path, photo, monkeypatch):
     layer = viewer.layers[-1]
     assert layer.name == "photo: synthesised"
     assert layer.data.shape == photo.shape[:2]
-    assert not layer.data.any()
+    assert np.array_equal(layer.data, pico_plugins.authenticity_map(path))
     viewer.layers.selection = {layer}
     said = []
     monkeypatch.setattr(napari.utils.notifications, "show_warning", said.append)
