@@ -143,6 +143,9 @@ def test_demo(tmp_path):
     original = np.asarray(Image.open(pico_plugins.cli.__path__[0] + "/../demo/coffee.png"))
     assert psnr(np.asarray(Image.open(tmp_path / "coffee-pico.png")), original) > 25
     assert pico_plugins.read_header(tmp_path / "coffee.pico").width == 600
+    perceptual = np.asarray(Image.open(tmp_path / "coffee-pico-perceptual.png"))
+    assert np.array_equal(perceptual, pico_plugins.decode(tmp_path / "coffee.pico", realism=1.0))
+    assert not np.array_equal(perceptual, pico_plugins.decode(tmp_path / "coffee.pico"))
 
 
 def test_demo_does_not_write_beside_the_photo(pictures):
