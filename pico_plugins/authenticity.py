@@ -19,7 +19,8 @@ from .fidelity import BLOCK, block_errors
 from .files import Source, reading
 from .pipeline import Progress
 from .quality import LEVEL_STEPS, trained_levels
-from .reader import read_header
+from .reader import TileReader, read_header
+from .tile_kind import LOSSLESS, split_tile
 from .weights import CALIBRATION_FILE, model_folder
 
 _BAND = 64 * BLOCK  # rows that are compared at once
@@ -35,7 +36,7 @@ class Calibration:
     """In [0, 1], for each of the model's levels one for each departure; 0 at departure 0, and never falling."""
 
     def chance(self, departure: np.ndarray, level: int) -> np.ndarray:
-        """For ``departure`` in levels of 255 and the file's ``level`` in 1/32; float32 of the same shape."""
+        """For ``departure`` in levels of 255 and a tile's ``level`` in 1/32; float32 of the same shape."""
         node, after, part = trained_levels(level, len(self.chances))
         rows = np.array([self.chances[node], self.chances[after]])
         row = rows[0] + (rows[1] - rows[0]) * part / LEVEL_STEPS
@@ -82,24 +83,34 @@ def authenticity_map(
     the same: in tiles without loss, in strict files, and everywhere if the model has not learned to synthesise detail.
     At a lower realism less is added, in proportion. The map says nothing about what both decodings leave out.
 
-    Decodes twice. Errors as in :func:`pico_plugins.decode`; ``UnsupportedError`` if the model has no calibration.
+    Decodes twice (strict files once). Errors as in :func:`pico_plugins.decode`; ``UnsupportedError`` if the model has
+    no calibration.
     """
     with reading(source) as file:
-        start, header = file.tell(), read_header(file)
-        if header.strict:
-            return np.zeros((header.height, header.width), np.float32)
-        shown = []
-        for part, realism in enumerate((0.0, 1.0)):
+        start, shown = file.tell(), []
+        ways = (0.0,) if read_header(file).strict else (0.0, 1.0)
+        for part, realism in enumerate(ways):
             file.seek(start)
 
             def report(done: int, total: int, part: int = part) -> None:
                 if progress:
-                    progress(part * total + done, 2 * total)
+                    progress(part * total + done, len(ways) * total)
 
             options = dict(threads=threads, backend=backend, max_pixels=max_pixels, progress=report)
             shown.append(colours(decode(file, realism=realism, **options)))
-    apart = departures(*shown)
-    if not apart.any():
-        return np.zeros((header.height, header.width), np.float32)
-    chance = Calibration.of_model(model_folder(header.model.hex())).chance(apart, header.level)
-    return chance.repeat(BLOCK, 0)[: header.height].repeat(BLOCK, 1)[:, : header.width]
+        apart = departures(shown[0], shown[-1])
+        file.seek(start)
+        reader = TileReader(file, max_pixels)
+        header = reader.header
+        chance = np.zeros((header.height, header.width), np.float32)
+        if not apart.any():
+            return chance
+        calibration = Calibration.of_model(model_folder(header.model.hex()))
+        for tile in header.grid:  # each says its own level
+            level, _ = split_tile(reader.tile_bytes(tile.number)[0])
+            if level != LOSSLESS:
+                rows, columns = (np.arange(*span) // BLOCK for span in (tile.rows, tile.columns))
+                touched = calibration.chance(apart[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], level)
+                there = np.ix_(rows - rows[0], columns - columns[0])
+                chance[slice(*tile.rows), slice(*tile.columns)] = touched[there]
+    return chance

@@ -73,7 +73,7 @@ def encode_file(
     """
     height, width, channels = _check_pixels(pixels)
     level = level_of_quality(quality)
-    check_realism(realism)
+    realism = check_realism(realism)
     strict = check_fidelity(fidelity)
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
@@ -102,7 +102,7 @@ def encode_file(
         alpha = b""
         if header.alpha:
             alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
-        return encode_tile(model, tile, tile.gather(rgb), level, strict), alpha
+        return encode_tile(model, tile, tile.gather(rgb), level, strict=strict, gray=channels == 1), alpha
 
     grid = header.grid
     coded = []

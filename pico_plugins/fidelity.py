@@ -9,6 +9,9 @@ BLOCK, BOUND = 8, 12.0
 
 Blocks are counted from the corner of what the image keeps of each tile."""
 
+IN_HAND = 0.25
+"""By so much less must the encoder see: another machine or backend may round a pixel in 16 to the next level."""
+
 
 def block_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Root mean square difference, in levels, of every block of two uint8 (H, W, C) images.

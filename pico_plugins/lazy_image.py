@@ -82,9 +82,9 @@ class LazyImage:
         corner = (right - 1) * reduction + 1, (bottom - 1) * reduction + 1
         return self.header.grid.covering(left * reduction, top * reduction, *corner)
 
-    def cached(self, reduction: int, tile: Tile) -> np.ndarray | None:
-        """The tile's pixels if they are remembered."""
-        key = (self.realism, reduction, tile.number)
+    def cached(self, reduction: int, tile: Tile, realism: float | None = None) -> np.ndarray | None:
+        """The tile's pixels, at the present realism or another, if they are remembered."""
+        key = (self.realism if realism is None else realism, reduction, tile.number)
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
@@ -96,7 +96,7 @@ class LazyImage:
         decode = TileDecoding(self.header, realism, self._backend, reduction)
 
         def pixels_of(tile: Tile) -> tuple[Tile, np.ndarray]:
-            if (known := self.cached(reduction, tile)) is not None:
+            if (known := self.cached(reduction, tile, realism)) is not None:
                 return tile, known
             with self._lock:
                 data = self._reader.tile_bytes(tile.number)

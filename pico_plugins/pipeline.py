@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,12 +21,12 @@ MAX_THREADS = 16
 
 
 def thread_count(threads: int | None) -> int:
-    """``threads``, or one for each CPU this process may use. Raises ``ValueError`` below 1."""
+    """``threads``, or one for each CPU this process may use. ``ValueError`` unless it is an integer of at least 1."""
     if threads is None:
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cpus, MAX_THREADS)
-    if threads < 1:
-        msg = f"threads must be at least 1, not {threads}"
+    if not isinstance(threads, numbers.Integral) or threads < 1:
+        msg = f"threads must be an integer of at least 1, not {threads!r}"
         raise ValueError(msg)
     return threads
 

@@ -24,12 +24,12 @@ def check_quality(quality: object) -> float:
     return float(quality)
 
 
-def check_realism(realism: float) -> float:
-    """``realism`` itself. Raises ``ValueError`` unless it is in [0, 1]."""
-    if not 0 <= realism <= 1:
-        msg = f"realism must be from 0 to 1, not {realism!r}"
+def check_realism(realism: object) -> float:
+    """``realism`` as a float in [0, 1]. Raises ``ValueError`` for anything else (booleans and text included)."""
+    if isinstance(realism, bool) or not isinstance(realism, numbers.Real) or not 0 <= realism <= 1:
+        msg = f"realism must be a number from 0 (faithful) to 1 (perceptual), not {realism!r}"
         raise ValueError(msg)
-    return realism
+    return float(realism)
 
 
 FIDELITIES = ("normal", "strict")

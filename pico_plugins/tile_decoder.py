@@ -15,6 +15,11 @@ from .tile_kind import LOSSLESS, split_tile
 from .tiles import Tile
 
 
+def as_gray(pixels: np.ndarray) -> np.ndarray:
+    """The rounded mean of three colours: uint8 (h, w, 3) -> (h, w)."""
+    return ((pixels.astype(np.uint16).sum(axis=2) + 1) // 3).astype(np.uint8)
+
+
 class TileDecoding:
     """Decodes tiles of one file into pixels of its shape, or of one ``reduction`` times smaller."""
 
@@ -29,8 +34,7 @@ class TileDecoding:
         try:
             kept = self._colour(tile, colour)
             if self.header.channels == 1:
-                kept = (kept.astype(np.uint16).sum(axis=2) + 1) // 3
-                kept = kept.astype(np.uint8)
+                kept = as_gray(kept)
                 if not self.header.alpha:
                     return kept
                 kept = np.repeat(kept[:, :, None], 3, axis=2)

@@ -26,7 +26,7 @@ from pico_plugins.files import writing
 
 from ..settings import default_quality, default_realism
 from ..writer import kept_metadata
-from .coding import Box, Result, boxes, code, difference, with_similarity
+from .coding import Box, Result, boxes, code, difference, with_realism, with_similarity
 from .plot import RatePlot
 from .similarity import MIN_SIDE
 from .worker import Report, Worker
@@ -99,6 +99,7 @@ class CompareWidget(QWidget):
         self.layer_choice.currentIndexChanged.connect(self._choose_layer)
         for slider in (self.quality, self.realism):
             slider.valueChanged.connect(self._timer.start)
+        self.realism.valueChanged.connect(lambda value: self.plot.clear())  # one line is of one realism
         self.view_choice.currentIndexChanged.connect(self._change_view)
         for slider in (self.curtain, self.gain):
             slider.valueChanged.connect(self._draw)
@@ -126,16 +127,29 @@ class CompareWidget(QWidget):
             self._choose_layer()
 
     def _choose_layer(self, index: int = 0) -> None:
-        self.cancel()
-        self._source, self._whole, self._shown = self.layer_choice.currentData(), None, None
-        self.plot.clear()
-        self.save_button.setEnabled(False)
+        self._follow(self.layer_choice.currentData())
+        self._begin_anew()
         if self._source is None:
             self.numbers.setText(
                 "No layer to compress. It takes 2-D images of 8 bits, gray, RGB or RGBA; not the pyramid of a large "
                 ".pico file, which is compressed already"
             )
-        else:
+
+    def _follow(self, source: Image | None) -> None:
+        """``source`` is the layer from now on; its pixels may be replaced."""
+        if self._source is not None:
+            self._source.events.data.disconnect(self._begin_anew)
+        self._source = source
+        if source is not None:
+            source.events.data.connect(self._begin_anew)
+
+    def _begin_anew(self, event: object = None) -> None:
+        """The layer, or what is in it, is another: nothing that is known holds for it."""
+        self.cancel()
+        self._whole, self._shown = None, None
+        self.plot.clear()
+        self.save_button.setEnabled(False)
+        if self._source is not None:
             self._timer.start()
 
     def _visible(self) -> Box:
@@ -269,9 +283,10 @@ class CompareWidget(QWidget):
         """Write the file whose size is shown. Problems are shown, not raised."""
         path = path if path.lower().endswith(".pico") else f"{path}.pico"
         try:
+            data = with_realism(self._whole.data, self.realism.value() / 100)
             with writing(path) as file:
-                file.write(self._whole.data)
-            self.numbers.setText(f"Saved {path}: {len(self._whole.data):,} bytes")
+                file.write(data)
+            self.numbers.setText(f"Saved {path}: {len(data):,} bytes")
         except OSError as error:
             self.numbers.setText(f"Not saved: {error}")
 
@@ -279,6 +294,7 @@ class CompareWidget(QWidget):
         self._timer.stop()
         self.worker.close()
         self.painter.close()
+        self._follow(None)
         self.viewer.layers.events.inserted.disconnect(self._list_layers)
         self.viewer.layers.events.removed.disconnect(self._list_layers)
         self.viewer.bind_key(FLICKER_KEY, None, overwrite=True)

@@ -101,6 +101,8 @@ def command(
         return f"{target}: {image.width} x {image.height}, {image.mode}"
 
     if authenticity:
+        if output or scale != "1" or realism is not None:
+            raise click.UsageError("--authenticity is of the whole image: not with --output, --scale or --realism")
         run_batch(files, authenticity, ".png", force, partial(_write_map, threads=threads, backend=backend))
     else:
         run_batch(files, output, f".{suffix.lstrip('.')}", force, work)

@@ -20,8 +20,11 @@ from ..fidelity import BOUND, block_errors
 from ..quality import LEVEL_STEPS, quality_of_level
 from ..training.data import load_images
 
-KNOTS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+KNOTS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Departures, in levels, for which the chance is stored."""
+
+ENOUGH = 500
+"""Blocks that are counted together: of fewer a rare event cannot be told from none."""
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -37,16 +40,24 @@ def samples(images: list[np.ndarray], level: int) -> tuple[np.ndarray, np.ndarra
     return np.concatenate(apart), np.concatenate(wrong)
 
 
-def fit(apart: np.ndarray, wrong: np.ndarray) -> tuple[float, ...]:
-    """Chance of ``wrong`` at the knots: the best that never falls with the departure (isotonic regression)."""
+def fit(apart: np.ndarray, wrong: np.ndarray, below: tuple[float, ...] | None = None) -> tuple[float, ...]:
+    """Chance of ``wrong`` at the knots: the best that never falls with the departure (isotonic regression).
+
+    Blocks are counted in groups of equals, :data:`ENOUGH` or more each. Beyond the last group nothing was counted:
+    there it is what ``below`` says, the fit of the level below, where blocks are as far apart more often.
+    """
     from scipy.optimize import isotonic_regression
 
-    known = apart > 0
-    if not known.any():
-        return (0.0,) * len(KNOTS)
-    order = np.argsort(apart[known])
-    rising = isotonic_regression(wrong[known][order].astype(float)).x
-    return (0.0, *(float(chance) for chance in np.interp(KNOTS[1:], apart[known][order], rising).round(4)))
+    below = below or (0.0,) * len(KNOTS)
+    order = np.argsort(apart)[np.count_nonzero(apart == 0) :]
+    if len(order) < ENOUGH:
+        return below
+    groups = np.array_split(order, len(order) // ENOUGH)
+    departure, share = (np.array([values[group].mean() for group in groups]) for values in (apart, wrong))
+    rising = isotonic_regression(share, weights=[len(group) for group in groups]).x
+    found = np.interp(KNOTS, [0.0, *departure], [0.0, *rising])
+    found = np.where(np.array(KNOTS) > departure[-1], np.maximum(found, below), found)
+    return tuple(np.maximum.accumulate(found).round(4).tolist())
 
 
 def reliability(chance: np.ndarray, wrong: np.ndarray, bins: int = 10) -> list[tuple[float, float, int]]:
@@ -74,7 +85,7 @@ def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], plot: Path | None
         apart, wrong = samples(images, level)
         if not apart.any():
             raise click.ClickException("realism changes nothing in this model: there is nothing to count")
-        chances.append(fit(apart, wrong))
+        chances.append(fit(apart, wrong, chances[-1] if chances else None))
     calibration = Calibration(KNOTS, tuple(chances))
     add_file(folder, weights.CALIBRATION_FILE, calibration.to_json())
 

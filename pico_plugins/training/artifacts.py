@@ -1,4 +1,7 @@
-"""What perceptual losses overlook: seams and letters. ``python -m pico_plugins.training.artifacts CHECKPOINT...``."""
+"""What perceptual losses overlook or like: seams, letters, patterns.
+
+python -m pico_plugins.training.artifacts CHECKPOINT... --photos KODAK --text SCREENS
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import Tensor
 from ..network import PicoModel
 from .checkpoint import load_model
 from .evaluate import middle
+from .pattern import pattern_loss
 from .tensors import to_tensor
 from .text_masks import text_mask
 from .tiling import join_pairs, pair_width, seam_error, split_pairs
@@ -28,6 +32,14 @@ def shown_pairs(model: PicoModel, wide: Tensor, level: float, realism: float) ->
     coded = model(windows, torch.full((len(windows),), level), torch.full((len(windows),), realism))
     bits = (coded.y_bits + coded.z_bits).mean().item()
     return join_pairs(coded.shown), bits / _WINDOW**2
+
+
+@torch.no_grad()
+def added_pattern(model: PicoModel, wide: Tensor, level: float, realism: float) -> float:
+    """What is added to all squares of a window of ``wide`` (as above) alike: root mean square, in levels of 255."""
+    windows = split_pairs(wide)
+    coded = model(windows, torch.full((len(windows),), level), torch.full((len(windows),), realism))
+    return float(pattern_loss(coded.shown - coded.pixels).mean().sqrt())
 
 
 def text_error(shown: Tensor, pixels: Tensor, text: Tensor) -> float:
@@ -61,7 +73,7 @@ def with_most_text(paths: list[Path]) -> tuple[Tensor, Tensor]:
 @click.option("--text", multiple=True, required=True, type=click.Path(exists=True, path_type=Path), help="Or folders.")
 @click.option("--realism", type=click.FloatRange(0, 1), default=1.0, show_default=True)
 def main(checkpoints: tuple[Path, ...], photos: Path, text: tuple[Path, ...], realism: float) -> None:
-    """Error across the seams of tiles in PHOTOS, and mean absolute error of the text in images, by level."""
+    """Of PHOTOS, by level, the error across seams of tiles and the pattern added; of images the error of their text."""
     width = pair_width(_WINDOW)
     pairs = to_tensor(np.stack([middle(path, width, _WINDOW) for path in sorted(photos.glob("*.png"))]))
     pages, masks = with_most_text(
@@ -72,11 +84,12 @@ def main(checkpoints: tuple[Path, ...], photos: Path, text: tuple[Path, ...], re
         click.echo(f"{checkpoint}")
         for level in _LEVELS:
             shown, rate = shown_pairs(model, pairs, level, realism)
-            seam = seam_error(shown, pairs).mean()
+            seam, pattern = seam_error(shown, pairs).mean(), added_pattern(model, pairs, level, realism)
             page, page_rate = shown_pairs(model, pages, level, realism)
             letters = text_error(page, pages, masks)
             click.echo(
-                f"    level {level:g}: seams {seam:.5f} at {rate:.3f} bpp, text {letters:.5f} at {page_rate:.3f} bpp"
+                f"    level {level:g}: seams {seam:.5f}, pattern {pattern:.2f} of 255 at {rate:.3f} bpp, "
+                f"text {letters:.5f} at {page_rate:.3f} bpp"
             )
 
 

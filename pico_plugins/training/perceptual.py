@@ -16,11 +16,14 @@ from ..network.level import level_weights
 from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
 from .feature_distance import feature_distance
 from .loss import faithful_distortion, level_lambda, rate_distortion
+from .pattern import pattern_loss
 from .precision import reduced_precision
 from .tiling import join_pairs, split_pairs, tiling_loss
 
-WEIGHTS = {"faithful": 0.1, "features": 360.0, "tiling": 5000.0, "text": 4000.0, "adversary": 60.0}
+WEIGHTS = {"faithful": 0.1, "features": 360.0, "pattern": 10.0, "tiling": 5000.0, "text": 4000.0, "adversary": 60.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
+
+_SQUARED = ("faithful", "pattern")
 
 LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
 
@@ -98,6 +101,7 @@ class Perceptual:
         faithful, parts = faithful_distortion(coded.pixels, windows, self.structure)
         shown = join_pairs(coded.perceptual)
         terms = {"faithful": faithful_distortion(coded.perceptual, windows, self.structure)[0]}
+        terms["pattern"] = pattern_loss(coded.perceptual - coded.pixels)
         terms["tiling"] = tiling_loss(shown, pixels).repeat(2)
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
         if self.networks:  # one of them in each step: what pleases a single network is not yet what people see
@@ -113,7 +117,7 @@ class Perceptual:
             terms["adversary"] = self._warmth() * (patches * photo).mean((1, 2, 3))
         balance = balance_of(at, model.config.levels)
         perceptual = sum(
-            self.weights[name] * (1.0 if name == "faithful" else balance) * term for name, term in terms.items()
+            self.weights[name] * (1.0 if name in _SQUARED else balance) * term for name, term in terms.items()
         )
         distortion = FAITHFUL_PART * faithful + (1.0 - FAITHFUL_PART) * perceptual
         loss, rate = rate_distortion(coded, windows, at, model.config.levels, distortion)

@@ -124,6 +124,8 @@ def train(options: Options) -> Path:
             optimizer.step()
             average.update(model, step)
             recipe.learn()
+            sums.update({name: value.mean().item() for name, value in {"loss": loss, **parts}.items()})
+            summed += 1
         else:
             skipped += 1
         step += 1
@@ -131,11 +133,9 @@ def train(options: Options) -> Path:
         now = time.monotonic()
         seconds += min(now - last, 30.0)  # a paused process does not use up the run's time
         last = now
-        sums.update({name: value.mean().item() for name, value in {"loss": loss, **parts}.items()})
-        summed += 1
         if step % 100 == 0:
             line = dict(step=step, minutes=round(seconds / 60, 2), lr=rate, norm=round(norm.item(), 3), skipped=skipped)
-            line |= {name: round(total / summed, 6) for name, total in sums.items()}
+            line |= {name: round(total / max(summed, 1), 6) for name, total in sums.items()}
             print(json.dumps(line), file=log, flush=True)
             sums, summed = Counter(), 0
         if now - saved > options.save_every:

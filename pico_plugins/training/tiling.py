@@ -37,7 +37,9 @@ def join_pairs(windows: Tensor) -> Tensor:
 def tiling_loss(shown: Tensor, pixels: Tensor) -> Tensor:
     """(B,): mean absolute difference of the squares' means, averaged over their sizes; both (B, 3, H, W) in [0, 1]."""
     error = shown - pixels
-    return torch.stack([F.avg_pool2d(error, side).abs().mean((1, 2, 3)) for side in SQUARES]).mean(0)
+    return torch.stack(
+        [F.avg_pool2d(error, side, ceil_mode=True, count_include_pad=False).abs().mean((1, 2, 3)) for side in SQUARES]
+    ).mean(0)
 
 
 def seam_error(shown: Tensor, pixels: Tensor, side: int = 32) -> Tensor:

@@ -1,7 +1,9 @@
 """The authenticity map: how it is made, on a tiny untrained model; if it comes true, on the one that is shipped."""
 
+import io
 import itertools
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ import pico_plugins
 from pico_plugins import weights
 from pico_plugins.authenticity import Calibration, authenticity_map, departures
 from pico_plugins.cli import main
-from pico_plugins.errors import UnsupportedError
+from pico_plugins.errors import DamagedError, LimitError, UnsupportedError
 from pico_plugins.fidelity import BOUND, block_errors
+from pico_plugins.header import write_file
 from pico_plugins.quality import quality_of_level
+from pico_plugins.reader import TileReader
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
@@ -92,6 +96,32 @@ def test_nothing_is_synthesised_where_both_decodings_are_the_same(calibrated, pa
     assert not authenticity_map(pico_plugins.encode(np.full((90, 70, 3), 200, np.uint8), 60)).any()
 
 
+def test_strict_files_are_checked_like_others(calibrated, patch):
+    data = bytearray(pico_plugins.encode(patch, 60, fidelity="strict"))
+    with pytest.raises(LimitError):
+        authenticity_map(bytes(data), max_pixels=10)
+    with pytest.raises(ValueError, match="threads"):
+        authenticity_map(bytes(data), threads=0)
+    data[-40] ^= 1
+    with pytest.raises(DamagedError):
+        authenticity_map(bytes(data))
+
+
+def test_each_tile_is_judged_by_its_own_level(calibrated, patch):
+    """The header's level is only what was asked for."""
+    data = pico_plugins.encode(patch, 15, tile=64)
+    with io.BytesIO(data) as source, io.BytesIO() as target:
+        reader = TileReader(source)
+        tiles = [reader.tile_bytes(number) for number in range(len(reader.index))]
+        write_file(target, replace(reader.header, level=7 * 32), tiles)
+        changed = target.getvalue()
+    assert np.array_equal(authenticity_map(changed), authenticity_map(data))
+    faithful, perceptual = (pico_plugins.decode(data, realism=realism) for realism in (0, 1))
+    expected = CALIBRATION.chance(departures(faithful, perceptual), reader.header.level)
+    height, width = patch.shape[:2]
+    assert np.array_equal(authenticity_map(data), expected.repeat(8, 0)[:height].repeat(8, 1)[:, :width])
+
+
 def test_a_model_that_synthesises_needs_a_calibration(model, patch):
     with pytest.raises(UnsupportedError, match="no calibration"):
         authenticity_map(pico_plugins.encode(patch, 60))
@@ -118,6 +148,24 @@ def test_what_is_counted_comes_true_for_others():
     assert np.abs(stated - true[1]).mean() < 0.02
     for chance, share, count in reliability(stated, wrong[1]):
         assert abs(chance - share) < 0.02 + 2 * (0.25 / count) ** 0.5
+
+
+def test_rare_events_are_not_overstated():
+    """One block in a thousand is wrong, however far apart: the end of the curve must not stand on a single one."""
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        apart = random.exponential(0.3, 800_000)
+        chances = fit(apart, random.random(apart.shape) < 0.001)
+        assert max(chances) < 0.006
+
+
+def test_beyond_what_was_counted_the_level_below_speaks():
+    below = tuple(min(1.0, knot / 48) for knot in KNOTS)
+    apart = np.linspace(0.01, 2, 5000)
+    chances = fit(apart, np.zeros(5000, bool), below)
+    for knot, chance, other in zip(KNOTS, chances, below, strict=True):
+        assert chance == pytest.approx(other if knot >= 2 else 0, abs=1e-4)
+    assert fit(np.zeros(9000), np.zeros(9000, bool), below) == below
 
 
 def test_a_calibration_survives_its_file(model):
@@ -177,4 +225,6 @@ def test_command_line(calibrated, patch, tmp_path):
     assert not (tmp_path / "a.png").exists()  # the map alone
     assert CliRunner().invoke(main, arguments).exit_code == 1  # it is there already
     assert CliRunner().invoke(main, [*arguments, "-f"]).exit_code == 0
+    for more in (["--scale", "1/2"], ["--realism", "1"], ["-o", str(tmp_path / "b.png")]):
+        assert CliRunner().invoke(main, [*arguments, "-f", *more]).exit_code == 2
     assert CliRunner().invoke(main, [*arguments[:-1], str(tmp_path / "map.xyz"), "-f"]).exit_code == 1

@@ -254,6 +254,35 @@ def test_realism_slider(widget, done, monkeypatch, tmp_path):
     assert np.array_equal(pico_plugins.decode(tmp_path / "a.pico"), expected)
 
 
+def test_realism_moved_just_before_saving_is_in_the_file(widget, done, tmp_path):
+    done()
+    widget.realism.setValue(40)  # not yet decoded
+    widget.save_to(str(tmp_path / "a.pico"))
+    assert pico_plugins.read_header(tmp_path / "a.pico").realism == pytest.approx(0.4, abs=1 / 255)
+
+
+def test_other_pixels_in_the_layer_are_coded_anew(widget, done, photo, tmp_path):
+    done()
+    widget.viewer.layers["photo"].data = photo[::-1].copy()
+    assert not widget.save_button.isEnabled()
+    widget.realism.setValue(40)
+    done()
+    expected = pico_plugins.encode(photo[::-1], widget.quality.value(), realism=0.4)
+    assert np.array_equal(widget.viewer.layers["PICO"].data, pico_plugins.decode(expected))
+    widget.save_to(str(tmp_path / "a.pico"))
+    assert (tmp_path / "a.pico").read_bytes() == expected
+
+
+def test_the_plot_is_of_one_realism(widget, done, monkeypatch):
+    done()
+    cleared = []
+    monkeypatch.setattr(widget.plot, "clear", lambda: cleared.append(widget.realism.value()))
+    widget.quality.setValue(30)
+    assert not cleared
+    widget.realism.setValue(50)
+    assert cleared == [50]
+
+
 def test_cancel_stops_and_changes_nothing(widget, done):
     done()
     before = widget.viewer.layers["PICO"].data.copy()

@@ -14,6 +14,7 @@ from pico_plugins.training.checkpoint import load_model, load_state
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.discriminator import gradient_penalty
 from pico_plugins.training.klt import initialise
+from pico_plugins.training.pattern import pattern_loss, repeated
 from pico_plugins.training.perceptual import DETAIL_PACE, WEIGHTS, Perceptual, look_closer
 from pico_plugins.training.tensors import to_tensor
 from pico_plugins.training.text_masks import TextMasks
@@ -84,6 +85,18 @@ def test_tiling_terms_see_slow_errors_and_seams_only():
     assert seam_error(noise, pixels) < 0.01
 
 
+def test_the_pattern_term_sees_what_repeats_and_neither_grain_nor_slow_changes():
+    torch.manual_seed(0)
+    grain = torch.randn(2, 3, 128, 128) / 255
+    square = torch.randn(1, 3, 16, 16) / 255
+    square = square - square.mean((2, 3), keepdim=True)
+    steps = (torch.arange(128) // 16 / 255.0).expand(2, 3, 128, 128)
+    assert torch.allclose(repeated(square.repeat(2, 1, 8, 8) + steps), square.expand(2, -1, -1, -1), atol=1e-6)
+    assert pattern_loss(square.repeat(2, 1, 8, 8)) == pytest.approx(255**2 * square.square().mean().item(), rel=1e-4)
+    assert (pattern_loss(grain) < 2 / 64).all()  # 64 squares
+    assert pattern_loss(steps) == pytest.approx(0, abs=1e-6)
+
+
 def test_features_are_never_compared_at_one_place_only():
     """The same part of both, enlarged; over many looks every alignment to a grid of 4 x 4 pixels comes up."""
     torch.manual_seed(0)
@@ -116,6 +129,23 @@ def test_each_term_reaches_the_detail_and_the_latents(data, model, term):
     assert no_detail is None or not no_detail.any()
     assert detail.any()
     assert not torch.equal(latents, pulled)
+
+
+def test_the_pattern_term_keeps_the_detail_from_repeating(data, model):
+    """A few steps for it alone undo what is added everywhere alike; what differs from place to place may stay."""
+    torch.manual_seed(0)
+    chosen, batch, level = recipe("pattern"), crops(data), torch.tensor([2.0, 3.0])
+    chosen.begin(model)
+    torch.nn.init.normal_(model.detail.leave.weight, 0, 0.01)
+    optimizer, found = torch.optim.Adam(model.detail.leave.parameters(), 1e-3), []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss, parts = chosen.loss(model, batch, level)
+        loss.backward()
+        optimizer.step()
+        found.append(parts["pattern r=1"].mean().item())
+    assert found[0] > 1
+    assert found[-1] < 0.3 * found[0]
 
 
 def test_the_faithful_decoding_is_not_the_perceptual_terms_business(data, model):
