@@ -125,8 +125,10 @@ def decode_region(
         last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
         chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
 
+        if realism is not None:
+            realism = check_realism(realism)
         if reduction > 1:  # reduced images are faithful, by whichever way
-            realism = 0.0 if realism is None else 0.0 * check_realism(realism)
+            realism = 0.0
         options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
         out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
         with _decoded_tiles(reader, chosen, **options) as tiles:

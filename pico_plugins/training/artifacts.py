@@ -1,6 +1,6 @@
 """What perceptual losses overlook or like: seams, letters, patterns.
 
-python -m pico_plugins.training.artifacts CHECKPOINT... --photos KODAK --text SCREENS
+``python -m pico_plugins.training.artifacts CHECKPOINT... --photos KODAK --text SCREENS``
 """
 
 from __future__ import annotations
@@ -26,20 +26,16 @@ _LEVELS = (1.0, 3.0, 5.0)
 
 
 @torch.no_grad()
-def shown_pairs(model: PicoModel, wide: Tensor, level: float, realism: float) -> tuple[Tensor, float]:
-    """``wide`` (B, 3, 256, 504) in [0, 1] coded as pairs of windows and joined, and bits per pixel."""
+def shown_pairs(model: PicoModel, wide: Tensor, level: float, realism: float) -> tuple[Tensor, float, float]:
+    """``wide`` (B, 3, 256, 504) in [0, 1] coded as pairs of windows and joined, bits per pixel, and the pattern added.
+
+    The pattern is what realism adds to all squares of a window alike: root mean square, in levels of 255.
+    """
     windows = split_pairs(wide)
     coded = model(windows, torch.full((len(windows),), level), torch.full((len(windows),), realism))
     bits = (coded.y_bits + coded.z_bits).mean().item()
-    return join_pairs(coded.shown), bits / _WINDOW**2
-
-
-@torch.no_grad()
-def added_pattern(model: PicoModel, wide: Tensor, level: float, realism: float) -> float:
-    """What is added to all squares of a window of ``wide`` (as above) alike: root mean square, in levels of 255."""
-    windows = split_pairs(wide)
-    coded = model(windows, torch.full((len(windows),), level), torch.full((len(windows),), realism))
-    return float(pattern_loss(coded.shown - coded.pixels).mean().sqrt())
+    pattern = pattern_loss(coded.shown - coded.pixels).mean().sqrt().item()
+    return join_pairs(coded.shown), bits / _WINDOW**2, pattern
 
 
 def text_error(shown: Tensor, pixels: Tensor, text: Tensor) -> float:
@@ -83,9 +79,9 @@ def main(checkpoints: tuple[Path, ...], photos: Path, text: tuple[Path, ...], re
         model = load_model(checkpoint).eval()
         click.echo(f"{checkpoint}")
         for level in _LEVELS:
-            shown, rate = shown_pairs(model, pairs, level, realism)
-            seam, pattern = seam_error(shown, pairs).mean(), added_pattern(model, pairs, level, realism)
-            page, page_rate = shown_pairs(model, pages, level, realism)
+            shown, rate, pattern = shown_pairs(model, pairs, level, realism)
+            seam = seam_error(shown, pairs).mean()
+            page, page_rate, _ = shown_pairs(model, pages, level, realism)
             letters = text_error(page, pages, masks)
             click.echo(
                 f"    level {level:g}: seams {seam:.5f}, pattern {pattern:.2f} of 255 at {rate:.3f} bpp, "

@@ -23,7 +23,7 @@ from .tiling import join_pairs, split_pairs, tiling_loss
 WEIGHTS = {"faithful": 0.1, "features": 360.0, "pattern": 10.0, "tiling": 5000.0, "text": 4000.0, "adversary": 60.0}
 """Weights of the terms of the distortion at realism 1, beside 255^2 MSE. The first is that of phase 1's distortion."""
 
-_SQUARED = ("faithful", "pattern")
+_SQUARED = ("faithful", "pattern")  # terms that fall as lambda rises by themselves: see BALANCED_AT
 
 LPIPS_GAIN = 2.1  # makes its gradient as large as that of Lite0's features, which the weight above is for
 
