@@ -43,8 +43,9 @@ def samples(images: list[np.ndarray], level: int) -> tuple[np.ndarray, np.ndarra
 def fit(apart: np.ndarray, wrong: np.ndarray, below: tuple[float, ...] | None = None) -> tuple[float, ...]:
     """Chance of ``wrong`` at the knots: the best that never falls with the departure (isotonic regression).
 
-    Blocks about equally far apart are counted together, :data:`ENOUGH` or more in a group. Beyond the last group nothing
-    was counted: there it is what ``below`` says, the fit of the level below, where blocks are as far apart more often.
+    Blocks about equally far apart are counted together, :data:`ENOUGH` or more in a group. Beyond the last group
+    nothing was counted: there it is what ``below`` says, the fit of the level below, where blocks are as far apart more
+    often.
     """
     from scipy.optimize import isotonic_regression
 
