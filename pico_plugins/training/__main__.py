@@ -35,6 +35,7 @@ from .tiling import pair_width
 )
 @click.option("--without", multiple=True, type=click.Choice(sorted(WEIGHTS)), help="Terms of phase 2 to leave out.")
 @click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
+@click.option("--detail-only", is_flag=True, help="In phase 2: files and their faithful decoding stay as they are.")
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Where PyTorch computes: cpu, cuda ...")
@@ -46,6 +47,7 @@ def main(
     perceptual: Path | None,
     without: tuple[str, ...],
     adversary_from: int,
+    detail_only: bool,
     device: str,
     **options: object,
 ) -> None:
@@ -59,7 +61,7 @@ def main(
         if options["start"] is None:
             raise click.UsageError("--perceptual goes on from the weights of --start")
         images = load_images(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
-        recipe = Perceptual(load_model(options["start"]).config, structure, without, adversary_from)
+        recipe = Perceptual(load_model(options["start"]).config, structure, without, adversary_from, detail_only)
     click.echo(train(Options(images=images, recipe=recipe, config=PRESETS[preset], **options)))
 
 

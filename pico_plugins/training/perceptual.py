@@ -69,10 +69,20 @@ class Perceptual:
     windows = 2
 
     def __init__(
-        self, config: ModelConfig, structure: float, without: tuple[str, ...] = (), adversary_from: int = 3000
+        self,
+        config: ModelConfig,
+        structure: float,
+        without: tuple[str, ...] = (),
+        adversary_from: int = 3000,
+        detail_only: bool = False,
     ) -> None:
-        """``without``: terms of :data:`WEIGHTS` to leave out. The adversary acts after ``adversary_from`` steps."""
+        """``without``: terms of :data:`WEIGHTS` to leave out. The adversary acts after ``adversary_from`` steps.
+
+        ``detail_only``: nothing but the detail branch learns, so that files and their faithful decoding stay as they
+        are.
+        """
         self.structure, self.adversary_from, self.steps = structure, adversary_from, 0
+        self.detail_only = detail_only
         self.weights = {name: 0.0 if name in without else weight for name, weight in WEIGHTS.items()}
         self.networks = []
         if self.weights["features"]:
@@ -84,6 +94,9 @@ class Perceptual:
     def begin(self, model: PicoModel) -> None:
         """A model from phase 1 gets the branch that is trained here."""
         model.add_detail()
+        if self.detail_only:
+            model.requires_grad_(False)
+            model.detail.requires_grad_(True)
 
     def groups(self, model: PicoModel) -> list[dict]:
         """Two: the branch is new and has far to go, while the rest is to stay as good as it is."""
@@ -101,7 +114,7 @@ class Perceptual:
         faithful, parts = faithful_distortion(coded.pixels, windows, self.structure)
         shown = join_pairs(coded.perceptual)
         terms = {"faithful": faithful_distortion(coded.perceptual, windows, self.structure)[0]}
-        terms["pattern"] = pattern_loss(coded.perceptual - coded.pixels)
+        terms["pattern"] = pattern_loss(coded.perceptual - coded.pixels.detach())
         terms["tiling"] = tiling_loss(shown, pixels).repeat(2)
         terms["text"] = ((shown - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
         if self.networks:  # one of them in each step: what pleases a single network is not yet what people see
