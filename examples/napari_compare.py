@@ -36,10 +36,10 @@ def settle() -> None:
 if len(sys.argv) > 2:
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    for quality in (90, 60, 40, 10):  # fills the plot
+    widget.realism.setValue(100)
+    for quality in (90, 60, 40, 10):  # fills the plot, which is of one realism
         widget.quality.setValue(quality)
         settle()
-    widget.realism.setValue(100)
     viewer.camera.center, viewer.camera.zoom = (0, 200, 300), 2.2
     for view in ("Compressed", "Curtain", "Difference"):
         widget.view_choice.setCurrentText(view)
