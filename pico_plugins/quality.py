@@ -9,6 +9,18 @@ LEVEL_STEPS = 32
 
 MAX_LEVEL = 7 * LEVEL_STEPS
 
+LAMBDA_MIN, LAMBDA_MAX = 0.0003, 0.25
+"""Bits a pixel that one squared level of 255 (the mean over pixels and colours) is worth at the lowest and the highest
+quality level. The networks are trained for this trade."""
+
+
+def error_worth(share: float) -> float:
+    """Lambda, bits a pixel that a mean squared error of 1 (a level of 255) is worth, at ``share`` of the highest level.
+
+    Logarithmic between the two ends. Training calls it with a tensor.
+    """
+    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** share
+
 
 def trained_levels(level: int, count: int) -> tuple[int, int, int]:
     """The trained levels, of ``count``, on either side of ``level`` in 1/32, and how many 1/32 it is past the first."""

@@ -9,11 +9,9 @@ from torch import Tensor
 from ..network import PicoModel
 from ..network.model import Coded
 from ..network.transforms import PREVIEWS
+from ..quality import error_worth
 from .precision import reduced_precision
 from .structure import structural_similarity
-
-LAMBDA_MIN, LAMBDA_MAX = 0.0003, 0.25
-"""Weight of the distortion against bits per pixel at the lowest and the highest quality level."""
 
 STRUCTURE_SCALE = 1300.0
 """1 - MS-SSIM times this weighs about as much as 255^2 MSE: the ratio of the weights that other codecs' models for
@@ -23,8 +21,8 @@ PREVIEW_WEIGHT = 1000.0
 
 
 def level_lambda(level: Tensor, levels: int) -> Tensor:
-    """Distortion weight of a ``level`` in [0, levels - 1], logarithmic between the two ends."""
-    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (level / (levels - 1))
+    """Weight of the distortion against bits per pixel at a ``level`` in [0, levels - 1]."""
+    return error_worth(level / (levels - 1))
 
 
 def faithful_distortion(shown: Tensor, pixels: Tensor, structure: float) -> tuple[Tensor, dict[str, Tensor]]:
