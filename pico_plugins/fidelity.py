@@ -13,13 +13,18 @@ IN_HAND = 0.25
 """By so much less must the encoder see: another machine or backend may round a pixel in 16 to the next level."""
 
 
+def squared_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Squared difference of every pixel in levels, mean of its colours: uint8 (H, W, C) twice -> float32 (H, W)."""
+    return np.square(original.astype(np.float32) - shown).mean(2)
+
+
 def block_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Root mean square difference, in levels, of every block of two uint8 (H, W, C) images.
 
     float32 (ceil(H / 8), ceil(W / 8)). Blocks that the right or lower edge cuts off are taken as if the last row and
     column went on.
     """
-    errors = np.square(original.astype(np.float32) - shown).mean(2)
+    errors = squared_errors(original, shown)
     errors = np.pad(errors, [(0, -side % BLOCK) for side in errors.shape], mode="edge")
     height, width = errors.shape
     blocks = errors.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))

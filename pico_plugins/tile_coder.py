@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fidelity import BOUND, IN_HAND, worst_block
+from .fidelity import BOUND, IN_HAND, squared_errors, worst_block
 from .lossless import encode_lossless
 from .model import Model
 from .quality import LEVEL_STEPS, MAX_LEVEL, error_worth
@@ -21,7 +21,7 @@ _TINY = 64
 
 
 def looks_drawn(pixels: np.ndarray) -> bool:
-    """Whether half of the pixels of (H, W, 3) equal their left neighbour, and few are nearly equal: as no photo's are.
+    """Whether half of the pixels of (H, W, 3) equal their left neighbour, and few are nearly equal: rare in photos.
 
     Every sixteenth row is asked: this must cost nothing where nothing is drawn.
     """
@@ -64,5 +64,5 @@ def _compared(original: np.ndarray, shown: np.ndarray, gray: bool) -> tuple[np.n
 
 def _error_bytes(original: np.ndarray, shown: np.ndarray, level: int) -> float:
     """What the squared error of ``shown`` is worth, in bytes, at a ``level`` in 1/32."""
-    squared = np.square(original.astype(np.float32) - shown).mean(2).sum(dtype=np.float64)
+    squared = squared_errors(original, shown).sum(dtype=np.float64)
     return float(squared) * error_worth(level / MAX_LEVEL) / 8
