@@ -21,7 +21,7 @@ from .pipeline import Progress
 from .quality import LEVEL_STEPS, trained_levels
 from .reader import TileReader, read_header
 from .tile_kind import LOSSLESS, split_tile
-from .weights import CALIBRATION_FILE, model_folder
+from .weights import CALIBRATION_FILES, model_folder
 
 _BAND = 64 * BLOCK  # rows that are compared at once
 
@@ -47,12 +47,12 @@ class Calibration:
         return json.dumps({"departures": self.departures, "chances": self.chances}, indent=1) + "\n"
 
     @classmethod
-    def of_model(cls, folder: Path) -> Calibration:
-        """That of the model in ``folder``. Raises :class:`UnsupportedError` where it has none."""
-        path = folder / CALIBRATION_FILE
+    def of_model(cls, folder: Path, tune: str = "pixels") -> Calibration:
+        """That of the model in ``folder``, for files tuned so. Raises :class:`UnsupportedError` where it has none."""
+        path = folder / CALIBRATION_FILES[tune]
         if not path.exists():
-            msg = f"model {folder.name} has no calibration: how often its synthesised detail is wrong is not known"
-            raise UnsupportedError(msg)
+            msg = f"model {folder.name} has no calibration for files tuned for the {tune}: how often their synthesised "
+            raise UnsupportedError(msg + "detail is wrong is not known")
         found = json.loads(path.read_text())
         return cls(tuple(found["departures"]), tuple(map(tuple, found["chances"])))
 
@@ -105,7 +105,7 @@ def authenticity_map(
         chance = np.zeros((header.height, header.width), np.float32)
         if not apart.any():
             return chance
-        calibration = Calibration.of_model(model_folder(header.model.hex()))
+        calibration = Calibration.of_model(model_folder(header.model.hex()), header.tune)
         for tile in header.grid:  # each says its own level
             level, _ = split_tile(reader.tile_bytes(tile.number)[0])
             if level != LOSSLESS:

@@ -15,7 +15,7 @@ from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
 from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
-from .quality import check_fidelity, check_realism, level_of_quality
+from .quality import check_fidelity, check_realism, check_tune, level_of_quality
 from .tile_coder import encode_tile
 from .tiles import Tile
 
@@ -53,8 +53,9 @@ def encode_file(
     quality: float = 75,
     *,
     metadata: Metadata | None = None,
-    realism: float = 0.0,
+    realism: float | None = None,
     fidelity: str = "normal",
+    tune: str = "pixels",
     tile: int | None = None,
     threads: int | None = None,
     backend: str | None = None,
@@ -63,18 +64,25 @@ def encode_file(
     """Write ``pixels`` as a .pico file.
 
     ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. It is read window by window, so a
-    memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of
-    later decoding. ``fidelity``: "strict" codes tiles better, some without loss, until no 8 x 8 pixels are further from
-    the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect. ``tile``: side of a tile in
-    pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default: one for each
-    CPU). A path is replaced atomically, at the end.
+    memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``tune``: "pixels" makes the error of
+    the faithful decoding small; "eye" spends the same bits on how the decoding at realism 1 looks. Both write the same
+    format. ``realism``: 0 ... 1, the default of later decoding; 0, or 1 for files tuned for the eye. ``fidelity``:
+    "strict" codes tiles better, some without loss, until no 8 x 8 pixels are further from the original than
+    :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect, and ``tune`` must be "pixels". ``tile``: side
+    of a tile in pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default:
+    one for each CPU). A path is replaced atomically, at the end.
 
-    Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails.
+    Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails, and ``UnsupportedError``
+    if the model has no encoder for ``tune``.
     """
     height, width, channels = _check_pixels(pixels)
     level = level_of_quality(quality)
-    realism = check_realism(realism)
+    tune = check_tune(tune)
+    realism = float(tune == "eye") if realism is None else check_realism(realism)
     strict = check_fidelity(fidelity)
+    if strict and tune == "eye":
+        msg = "fidelity='strict' bounds the error of pixels: it cannot be combined with tune='eye'"
+        raise ValueError(msg)
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
     if not MIN_TILE <= tile <= MAX_TILE:
@@ -93,6 +101,7 @@ def encode_file(
         margin=MARGIN,
         model=bytes.fromhex(weights.DEFAULT),
         strict=strict,
+        tune=tune,
         metadata=metadata or Metadata(),
     )
     check_pixels(header, width * height)  # what is written can be read
@@ -102,7 +111,7 @@ def encode_file(
         alpha = b""
         if header.alpha:
             alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
-        return encode_tile(model, tile, tile.gather(rgb), level, strict=strict, gray=channels == 1), alpha
+        return encode_tile(model, tile, tile.gather(rgb), level, strict=strict, gray=channels == 1, tune=tune), alpha
 
     grid = header.grid
     coded = []
@@ -118,8 +127,9 @@ class EncodeOptions(TypedDict, total=False):
     """The keyword options of :func:`encode_file`."""
 
     metadata: Metadata | None
-    realism: float
+    realism: float | None
     fidelity: str
+    tune: str
     tile: int | None
     threads: int | None
     backend: str | None

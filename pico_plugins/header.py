@@ -34,13 +34,16 @@ MIN_TILE, MAX_TILE = 32, 1024
 """Bounds of the work that one tile may cause; the margin is at most a quarter of the tile."""
 
 _HEAD = struct.Struct("<BBBBBBHBII8s")
-_ALPHA, _STRICT = 1, 2
+_ALPHA, _STRICT, _EYE = 1, 2, 4
 _KNOWN = frozenset([*METADATA_CHUNKS, b"text", b"HEAD"])
 
 
 @dataclass(frozen=True)
 class Header:
-    """A file's header. ``level`` is 0 ... 224 in 1/32, ``realism`` 0 ... 1, ``tile`` and ``margin`` are in pixels."""
+    """A file's header. ``level`` is 0 ... 224 in 1/32, ``realism`` 0 ... 1, ``tile`` and ``margin`` are in pixels.
+
+    ``tune`` says what the writer's encoder was tuned for, "pixels" or "eye"; decoding is the same.
+    """
 
     width: int
     height: int
@@ -53,6 +56,7 @@ class Header:
     model: bytes
     bit_depth: int = 8
     strict: bool = False
+    tune: str = "pixels"
     version: int = VERSION
     metadata: Metadata = field(default_factory=Metadata)
 
@@ -93,6 +97,7 @@ class Header:
             "level": self.level / LEVEL_STEPS,
             "realism": self.realism,
             "fidelity": self.fidelity,
+            "tune": self.tune,
             "may_synthesise": self.may_synthesise,
             "tile": self.tile,
         }
@@ -108,7 +113,7 @@ class Header:
         return _HEAD.pack(
             self.version,
             self.channels,
-            _ALPHA * self.alpha | _STRICT * self.strict,
+            _ALPHA * self.alpha | _STRICT * self.strict | _EYE * (self.tune == "eye"),
             self.bit_depth,
             self.level,
             round(self.realism * 255),
@@ -129,7 +134,7 @@ class Header:
             msg = f"PICO header has {len(payload)} bytes instead of {_HEAD.size}"
             raise NotPicoError(msg)
         version, channels, flags, depth, level, realism, tile, margin, width, height, model = _HEAD.unpack(payload)
-        if depth != 8 or flags & ~(_ALPHA | _STRICT):
+        if depth != 8 or flags & ~(_ALPHA | _STRICT | _EYE):
             msg = f"PICO file needs a newer reader: bit depth {depth}, flags {flags:#x}"
             raise UnsupportedError(msg)
         for name, value, good in (
@@ -155,6 +160,7 @@ class Header:
             model,
             depth,
             bool(flags & _STRICT),
+            "eye" if flags & _EYE else "pixels",
             version,
         )
 

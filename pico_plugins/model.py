@@ -58,9 +58,9 @@ class Model:
         # Parallelism comes from tiles, one thread each: results then cannot depend on the number of threads.
         self.networks = backends.load(backend, folder, 1)
 
-    def encode_tile(self, pixels: np.ndarray, level: int) -> bytes:
-        """uint8 (H, W, 3), sides multiples of 64 -> bytes; ``level`` in 1/32."""
-        y, z = self.networks.analyse(pixels, level / LEVEL_STEPS)
+    def encode_tile(self, pixels: np.ndarray, level: int, tune: str = "pixels") -> bytes:
+        """uint8 (H, W, 3), sides multiples of 64 -> bytes; ``level`` in 1/32, ``tune`` one of ``quality.TUNES``."""
+        y, z = self.networks.analyse(pixels, level / LEVEL_STEPS, tune)
         hyper_indices = self.entropy.hyper_indices(*pixels.shape[:2])
         z = np.where(hyper_indices > 0, np.clip(z, -HYPERLATENT_LIMIT, HYPERLATENT_LIMIT), 0).astype(np.int32)
         indices = self.entropy.scale_decoder(z, level)

@@ -55,6 +55,19 @@ def check_fidelity(fidelity: object) -> bool:
     return fidelity == "strict"
 
 
+TUNES = ("pixels", "eye")
+"""What files can be tuned for. "pixels": their faithful decoding, by squared error. "eye": how their decoding at
+realism 1 looks; a second encoder writes the same format for the same decoder."""
+
+
+def check_tune(tune: object) -> str:
+    """``tune``, one of :data:`TUNES`. Raises ``ValueError`` for anything else."""
+    if tune not in TUNES:
+        msg = f"tune must be one of {', '.join(TUNES)}, not {tune!r}"
+        raise ValueError(msg)
+    return tune
+
+
 def level_of_quality(quality: float) -> int:
     """Level in 1/32: the share (t + t^4) / 2 of the highest, t = (quality - 1) / 99.
 

@@ -31,8 +31,10 @@ def looks_drawn(pixels: np.ndarray) -> bool:
     return steps.size > 0 and 2 * same >= steps.size >= 16 * near
 
 
-def encode_tile(model: Model, tile: Tile, window: np.ndarray, level: int, *, strict: bool, gray: bool) -> bytes:
-    """The bytes of a tile; ``window`` is what :meth:`Tile.gather` gives, ``level`` in 1/32.
+def encode_tile(
+    model: Model, tile: Tile, window: np.ndarray, level: int, *, strict: bool, gray: bool, tune: str = "pixels"
+) -> bytes:
+    """The bytes of a tile; ``window`` is what :meth:`Tile.gather` gives, ``level`` in 1/32, ``tune`` the encoder's.
 
     A drawn tile is coded without loss if the model's error is worth more bits than that costs. ``strict``: at a higher
     level, or without loss, if at ``level`` the tile would miss :data:`fidelity.BOUND`. ``gray``: the three colours are
@@ -43,7 +45,7 @@ def encode_tile(model: Model, tile: Tile, window: np.ndarray, level: int, *, str
     if 0 < len(lossless) <= _TINY:
         return bytes([LOSSLESS]) + lossless
     for tried in range(level, MAX_LEVEL + 1, LEVEL_STEPS):
-        coded = model.encode_tile(window, tried)
+        coded = model.encode_tile(window, tried, tune)
         if not strict and not lossless:
             return bytes([tried]) + coded
         if lossless and len(lossless) <= len(coded):

@@ -21,8 +21,11 @@ import numpy as np
 class Networks(Protocol):
     """What the codec asks of a backend. ``level`` is 0 ... 7, ``realism`` 0 ... 1."""
 
-    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (H, W, 3), sides multiples of 64 -> latents y, float32 (C, H/16, W/16), and hyperlatents z, int32."""
+    def analyse(self, pixels: np.ndarray, level: float, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (H, W, 3), sides multiples of 64 -> latents y, float32 (C, H/16, W/16), and hyperlatents z, int32.
+
+        ``tune`` chooses the encoder. Raises :class:`~pico_plugins.errors.UnsupportedError` where the model has none.
+        """
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         """Latents -> int32 symbols round((y - mu) / q) (4 C, H/32, W/32), 0 wherever ``coded`` (bool) is not set.

@@ -1,6 +1,7 @@
 """Core ML on a Mac: runs the packages that ``pico export --target coreml --pixels tensor`` writes (extra ``coreml``).
 
-They take windows of 512 x 512 pixels only; windows of another size and reduced images go to ONNX Runtime.
+They take windows of 512 x 512 pixels only; windows of another size, reduced images and the encoder tuned for the eye go
+to ONNX Runtime.
 Core ML runs nowhere else, so nothing here has been run by our tests but the handling of arrays, with the same graphs in
 PyTorch. Its float16 pixels are not within a level of the reference's: never the default.
 """
@@ -64,9 +65,9 @@ class CoreMlNetworks:
         with self._one_at_a_time:
             return self._programs[program].predict(feed)
 
-    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        if pixels.shape[:2] != (self.side, self.side):
-            return self._others.analyse(pixels, level)
+    def analyse(self, pixels: np.ndarray, level: float, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
+        if pixels.shape[:2] != (self.side, self.side) or tune != "pixels":
+            return self._others.analyse(pixels, level, tune)
         image = np.ascontiguousarray(pixels.transpose(2, 0, 1))[None].astype(np.float16)
         results = self._predict("encoder", {"image": image, "level": _four_axes(level)})
         return results["latents"][0].astype(np.float32), results["hyperlatents"][0].astype(np.int32)

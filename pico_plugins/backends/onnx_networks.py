@@ -8,7 +8,7 @@ import numpy as np
 
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
-from ..weights import synthesis_file
+from ..weights import analysis_file, synthesis_file
 from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
 
 
@@ -21,8 +21,8 @@ class OnnxNetworks:
         """The outputs of a file of the model's folder, in order."""
         raise NotImplementedError
 
-    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        y, z = self._run("analysis.onnx", {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
+    def analyse(self, pixels: np.ndarray, level: float, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
+        y, z = self._run(analysis_file(self._folder, tune), {"blocks": to_blocks(pixels)[None], "level": scalar(level)})
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:

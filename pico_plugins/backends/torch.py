@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from ..export.shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis
 from ..phases import from_phases
 from ..pixel_blocks import from_blocks, to_blocks
-from ..weights import PERCEPTUAL_FILE, synthesis_file
+from ..weights import PERCEPTUAL_FILE, analysis_file, synthesis_file
 from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
 
 
@@ -72,8 +72,9 @@ class TorchNetworks:
             results = module(*(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in feed))
             return tuple(result.cpu().numpy() for result in (results if isinstance(results, tuple) else (results,)))
 
-    def analyse(self, pixels: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        y, z = self._run("analysis", load_analysis, [to_blocks(pixels)[None], scalar(level)])
+    def analyse(self, pixels: np.ndarray, level: float, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
+        file = analysis_file(self._folder, tune)
+        y, z = self._run(file, partial(load_analysis, tune=tune), [to_blocks(pixels)[None], scalar(level)])
         return y[0], z[0].astype(np.int32)
 
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..evaluation.peers import Peer
 
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
-_METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists")
+_METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists", "wd")
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
 _IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 

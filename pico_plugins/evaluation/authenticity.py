@@ -17,7 +17,7 @@ from ..authenticity import Calibration, colours, departures
 from ..export.bundle import add_file
 from ..export.shipped import model_config
 from ..fidelity import BOUND, block_errors
-from ..quality import LEVEL_STEPS, quality_of_level
+from ..quality import LEVEL_STEPS, TUNES, quality_of_level
 from ..training.data import load_images
 
 KNOTS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
@@ -29,11 +29,11 @@ ENOUGH = 500
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def samples(images: list[np.ndarray], level: int) -> tuple[np.ndarray, np.ndarray]:
+def samples(images: list[np.ndarray], level: int, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
     """For every block of ``images`` at ``level`` in 1/32: departure in levels, and whether it is wrong, bool."""
     apart, wrong = [], []
     for pixels in images:
-        data = encode(pixels, quality_of_level(level))
+        data = encode(pixels, quality_of_level(level), tune=tune)
         faithful, perceptual = (colours(decode(data, realism=realism)) for realism in (0.0, 1.0))
         apart.append(departures(faithful, perceptual).ravel())
         wrong.append((block_errors(colours(pixels), perceptual) > BOUND).ravel())
@@ -75,24 +75,25 @@ def reliability(chance: np.ndarray, wrong: np.ndarray, bins: int = 10) -> list[t
 @click.command()
 @click.option("--fit", "fit_on", multiple=True, required=True, type=_FOLDER, help="Images to count on.")
 @click.option("--check", "check_on", multiple=True, required=True, type=_FOLDER, help="Others, to check the count on.")
+@click.option("--tune", type=click.Choice(TUNES), default="pixels", show_default=True, help="What files are tuned for.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the check here.")
-def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], plot: Path | None) -> None:
+def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], tune: str, plot: Path | None) -> None:
     """Count on the images in one folder, store the count with the shipped model, check it on those of another."""
     folder = weights.model_folder(weights.DEFAULT)
     levels = [node * LEVEL_STEPS for node in range(model_config(folder).levels)]
     images, others = load_images(list(fit_on), 1), load_images(list(check_on), 1)
     chances = []
     for level in levels:
-        apart, wrong = samples(images, level)
+        apart, wrong = samples(images, level, tune)
         if not apart.any():
             raise click.ClickException("realism changes nothing in this model: there is nothing to count")
         chances.append(fit(apart, wrong, chances[-1] if chances else None))
     calibration = Calibration(KNOTS, tuple(chances))
-    add_file(folder, weights.CALIBRATION_FILE, calibration.to_json())
+    add_file(folder, weights.CALIBRATION_FILES[tune], calibration.to_json())
 
     stated, came_true = [], []
     for level in [level + LEVEL_STEPS // 2 for level in levels[:-1]]:  # between the levels that were counted
-        apart, wrong = samples(others, level)
+        apart, wrong = samples(others, level, tune)
         stated.append(calibration.chance(apart, level))
         came_true.append(wrong)
         click.echo(f"level {level / LEVEL_STEPS:g}: map {stated[-1].mean():.3f} on average, wrong {wrong.mean():.3f}")

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .staged import staged
+
 _FILES = {
     "alex": ("alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"),
     "vgg": ("vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"),
@@ -51,40 +53,63 @@ def _arrays(net: str) -> dict:
     return _ArraysOnly(io.BytesIO(data)).load()
 
 
+def lpips_weights(net: str) -> dict[str, np.ndarray]:
+    """``conv_<i>.weight`` (K, C, k, k), ``conv_<i>.bias``, ``importance_<depth>`` (1, C, 1, 1) of "alex" or "vgg".
+
+    Raises ``ImportError`` where they are neither staged (:mod:`.staged`) nor installed.
+    """
+    if (found := staged(net)) is not None:
+        return found
+    arrays, found = _arrays(net), {}
+    layers = next(value for key, value in arrays.items() if not key.startswith("NetLinLayer"))
+    for i in range(len(layers)):
+        found[f"conv_{i}.weight"] = np.array(layers[f"Conv_{i}"]["kernel"].transpose(3, 2, 0, 1))
+        found[f"conv_{i}.bias"] = np.array(layers[f"Conv_{i}"]["bias"])
+    for depth in range(5):
+        found[f"importance_{depth}"] = np.array(arrays[f"NetLinLayer_{depth}"]["Conv_0"]["kernel"]).reshape(1, -1, 1, 1)
+    return found
+
+
 class Lpips(nn.Module):
     """Distance (B,) of two batches (B, 3, H, W) of RGB values in [0, 1]. ``net``: ``"alex"`` or ``"vgg"``."""
 
     def __init__(self, net: str) -> None:
         super().__init__()
-        arrays = _arrays(net)
-        layers = next(value for key, value in arrays.items() if not key.startswith("NetLinLayer"))
+        weights = lpips_weights(net)
         self.pool_before, self.taps, self.first_stride = _POOL_BEFORE[net], _TAPS[net], 4 if net == "alex" else 1
         self.convs = nn.ModuleList()
-        for i in range(len(layers)):
-            kernel, bias = layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]
-            k, _, c_in, c_out = kernel.shape
+        for i in range(self.taps[-1] + 1):
+            kernel = torch.from_numpy(weights[f"conv_{i}.weight"])
+            c_out, c_in, k, _ = kernel.shape
             stride = self.first_stride if i == 0 else 1
             conv = nn.Conv2d(c_in, c_out, k, stride, 2 if k == 11 else k // 2)
-            conv.weight.data = torch.from_numpy(np.array(kernel.transpose(3, 2, 0, 1)))
-            conv.bias.data = torch.from_numpy(np.array(bias))
+            conv.weight.data, conv.bias.data = kernel, torch.from_numpy(weights[f"conv_{i}.bias"])
             self.convs.append(conv)
-        for tap in range(5):
-            weights = np.array(arrays[f"NetLinLayer_{tap}"]["Conv_0"]["kernel"]).reshape(1, -1, 1, 1)
-            self.register_buffer(f"importance_{tap}", torch.from_numpy(weights))
+        for depth in range(5):
+            self.register_buffer(f"importance_{depth}", torch.from_numpy(weights[f"importance_{depth}"]))
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.register_buffer("spread", torch.tensor(_SPREAD).view(1, 3, 1, 1))
         self.requires_grad_(False)
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Unit-length feature vectors at the five depths."""
+    def activations(self, x: Tensor, depths: int = 5) -> list[Tensor]:
+        """What the first ``depths`` of the five depths give, as it is."""
         x, found = (2 * x - 1 - self.mean) / self.spread, []
-        for i, conv in enumerate(self.convs):
+        for i, conv in enumerate(self.convs[: self.taps[depths - 1] + 1]):
             if i in self.pool_before:
                 x = F.max_pool2d(x, self.pool_before[i], 2)
             x = F.relu(conv(x))
             if i in self.taps:
-                found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
+                found.append(x)
         return found
+
+    @staticmethod
+    def normalised(activations: list[Tensor]) -> list[Tensor]:
+        """Unit-length feature vectors of the five :meth:`activations`."""
+        return [x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10) for x in activations]
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Unit-length feature vectors at the five depths."""
+        return self.normalised(self.activations(x))
 
     def distance(self, seen: list[Tensor], others: list[Tensor]) -> Tensor:
         """(B,) of the :meth:`features` of two batches."""

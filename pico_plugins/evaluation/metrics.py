@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .dists import Dists
     from .lpips import Lpips
+    from .wasserstein import Wasserstein
 
 
 def _db(distance: float) -> float:
@@ -47,13 +48,13 @@ def _unit(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
 
 
-@lru_cache(maxsize=3)
-def _features_of(network: Lpips | Dists, contents: bytes, shape: tuple[int, ...]) -> list[Tensor]:
+@lru_cache(maxsize=4)
+def _features_of(network: Lpips | Dists | Wasserstein, contents: bytes, shape: tuple[int, ...]) -> list[Tensor]:
     """Of an original, remembered for each network: it is compared with what many files show."""
     return network.features(_unit(np.frombuffer(contents, np.uint8).reshape(shape)))
 
 
-def _distance(network: Lpips | Dists, original: np.ndarray, shown: np.ndarray) -> float:
+def _distance(network: Lpips | Dists | Wasserstein, original: np.ndarray, shown: np.ndarray) -> float:
     import torch
 
     with torch.no_grad():
@@ -80,6 +81,13 @@ def dists(original: np.ndarray, shown: np.ndarray) -> float:
     from .dists import dists_network
 
     return _distance(dists_network(), original, shown)
+
+
+def wasserstein(original: np.ndarray, shown: np.ndarray) -> float:
+    """Wasserstein distortion of VGG16's features, as -10 log10. Sides of at least 64 pixels."""
+    from .wasserstein import wasserstein_network
+
+    return _distance(wasserstein_network(), original, shown)
 
 
 def ssimulacra2(original: np.ndarray, shown: np.ndarray) -> float:
@@ -121,6 +129,7 @@ METRICS = {
     "lpips-alex": lpips_alex,
     "lpips-vgg": lpips_vgg,
     "dists": dists,
+    "wd": wasserstein,
 }
 UNITS = {
     "psnr": "PSNR (dB)",
@@ -130,4 +139,5 @@ UNITS = {
     "lpips-alex": "-10 log10 LPIPS (AlexNet)",
     "lpips-vgg": "-10 log10 LPIPS (VGG16)",
     "dists": "-10 log10 DISTS",
+    "wd": "-10 log10 Wasserstein distortion (VGG16)",
 }

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 from torch.export import Dim
 
 from ..network import PicoModel
-from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_folder, model_id
+from ..quality import TUNES
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_folder, model_id
 from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 from .onnx_file import write_onnx
 from .tables import scale_tables
@@ -49,14 +50,15 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     level, grid, phases = torch.tensor([3.5]), (1, latents, 8, 12), (1, 4 * latents, 4, 6)
     coarse, middle, fine = {2: h, 3: w}, {2: 2 * h, 3: 2 * w}, {2: 4 * h, 3: 4 * w}
     z = torch.zeros(1, hyper, 2, 3)
-    write_onnx(
-        AnalysisGraph(model),
-        (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), level),
-        ["blocks", "level"],
-        ["latents", "hyperlatents"],
-        ({2: 16 * h, 3: 16 * w}, None),
-        folder / "analysis.onnx",
-    )
+    for tune in TUNES if model.eye_encoder is not None else TUNES[:1]:
+        write_onnx(
+            AnalysisGraph(model, tune),
+            (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), level),
+            ["blocks", "level"],
+            ["latents", "hyperlatents"],
+            ({2: 16 * h, 3: 16 * w}, None),
+            folder / ANALYSIS_FILES[tune],
+        )
     write_onnx(
         QuantizerGraph(model),
         (z, torch.zeros(phases), torch.ones(phases, dtype=torch.uint8), level),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from ..network.conv_scale import FoldableConv
 from ..network.level import ResolutionScale
 from ..network.transforms import round_hyperlatents
 from ..phases import ORDER
-from ..weights import PERCEPTUAL_FILE
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE
 from .fold import FoldedConv
 from .graphs import SynthesisGraph
 from .shipped import load_analysis, load_dequantizer, load_perceptual, load_synthesis, model_config
@@ -126,9 +127,9 @@ class DeviceContext(nn.Module):
 class EncoderProgram(nn.Module):
     """image (1, 3, 512, 512) 0 ... 255, level -> latents y (1, C, 32, 32), hyperlatents z (1, Z, 8, 8), rounded."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tune: str = "pixels") -> None:
         super().__init__()
-        graph = load_analysis(folder)
+        graph = load_analysis(folder, tune)
         self.encoder, self.levels = _for_device(graph.encoder), Interpolation(graph.levels)
 
     def forward(self, image: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
@@ -197,7 +198,11 @@ class PerceptualProgram(DecoderProgram):
 def programs(folder: Path) -> dict[str, Callable[[Path], nn.Module]]:
     """The programs that the model in ``folder`` makes, by name."""
     made = {"encoder": EncoderProgram, "quantizer": QuantizerProgram, "decoder": DecoderProgram}
-    return made | ({"perceptual": PerceptualProgram} if (folder / PERCEPTUAL_FILE).exists() else {})
+    optional = {
+        "perceptual": (PERCEPTUAL_FILE, PerceptualProgram),
+        "encoder-eye": (ANALYSIS_FILES["eye"], partial(EncoderProgram, tune="eye")),
+    }
+    return made | {name: make for name, (file, make) in optional.items() if (folder / file).exists()}
 
 
 OUTPUTS = {
@@ -205,6 +210,7 @@ OUTPUTS = {
     "quantizer": ["symbols"],
     "decoder": ["image"],
     "perceptual": ["image"],
+    "encoder-eye": ["latents", "hyperlatents"],
 }
 
 
@@ -215,6 +221,7 @@ def input_shapes(folder: Path, program: str) -> dict[str, tuple[int, int, int, i
     hyperlatents = (1, config.hyperlatents, coarse, coarse)
     return {
         "encoder": {"image": (1, 3, SIDE, SIDE), "level": one},
+        "encoder-eye": {"image": (1, 3, SIDE, SIDE), "level": one},
         "quantizer": {"hyperlatents": hyperlatents, "latents": grid, "coded": grid, "level": one},
         "decoder": {"hyperlatents": hyperlatents, "symbols": grid, "level": one},
         "perceptual": {"hyperlatents": hyperlatents, "symbols": grid, "level": one, "realism": one},

@@ -16,9 +16,9 @@ from .fold import fold
 class AnalysisGraph(nn.Module):
     """blocks uint8 (1, 48, H/4, W/4), level (1,) -> y (1, C, H/16, W/16), z (1, Z, H/64, W/64), rounded."""
 
-    def __init__(self, model: PicoModel) -> None:
+    def __init__(self, model: PicoModel, tune: str = "pixels") -> None:
         super().__init__()
-        self.encoder, self.levels = fold(model.encoder), model.config.levels
+        self.encoder, self.levels = fold(model.encoder_for(tune)), model.config.levels
         stem = self.encoder.stem
         stem.weight = nn.Parameter(stem.weight / 255.0)  # takes pixels as 0 ... 255, less their middle
 

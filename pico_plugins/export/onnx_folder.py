@@ -12,19 +12,21 @@ import torch
 from ..encoder import MARGIN, TILE
 from ..quality import LEVEL_STEPS
 from ..scale_decoder import HIDDEN_LIMIT, HYPERLATENT_LIMIT, SHIFT, ScaleDecoder
-from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .device import SIDE
 from .onnx_file import write_onnx
 from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
 
 NETWORKS = {
-    "encoder": "analysis.onnx",
+    "encoder": ANALYSIS_FILES["pixels"],
     "quantizer": "quantizer.onnx",
     "dequantizer": "dequantizer.onnx",
     "decoder": SYNTHESIS_FILES[1],
     "perceptual": PERCEPTUAL_FILE,
+    "encoder-eye": ANALYSIS_FILES["eye"],
 }
-"""Name here -> shipped file: the dynamic networks are the shipped ones, byte for byte. Not every model has the last."""
+"""Name here -> shipped file: the dynamic networks are the shipped ones, byte for byte. Not every model has the last
+two."""
 
 _TYPES = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
 
@@ -59,6 +61,8 @@ def write_static(folder: Path, into: Path) -> None:
     ]
     if (folder / PERCEPTUAL_FILE).exists():
         modules.append(("perceptual", load_perceptual(folder), (torch.zeros(grid), level, torch.zeros(1))))
+    if (folder / ANALYSIS_FILES["eye"]).exists():
+        modules.append(("encoder-eye", load_analysis(folder, "eye"), modules[0][2]))
     for name, module, arguments in modules:
         graph = onnx.load(folder / NETWORKS[name]).graph
         names = [[value.name for value in values] for values in (graph.input, graph.output)]

@@ -10,7 +10,7 @@ from ..encoder import MARGIN, TILE
 from ..network import PicoModel
 from ..network.complexity import kmac_per_pixel
 from ..tiles import TileGrid
-from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .device import SIDE, input_shapes, programs
 from .memory import peak_activations
 from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
@@ -48,7 +48,7 @@ def report(folder: Path) -> str:
     def file(*names: str) -> float:
         return sum((folder / name).stat().st_size for name in names) / 1e6
 
-    files = [file("analysis.onnx"), file("quantizer.onnx"), file("dequantizer.onnx", SYNTHESIS_FILES[1])]
+    files = [file(ANALYSIS_FILES["pixels"]), file("quantizer.onnx"), file("dequantizer.onnx", SYNTHESIS_FILES[1])]
     macs = kmac_per_pixel(PicoModel(model_config(folder)))
     costs = [macs["encoder"], macs["context"], macs["context"] + macs["decoder"]]
     if "perceptual" in made:
@@ -56,6 +56,10 @@ def report(folder: Path) -> str:
         sizes.append(_parameters(dequantizer, graph.decoder, graph.detail, graph.noise))
         files.append(file("dequantizer.onnx", PERCEPTUAL_FILE))
         costs.append(costs[-1] + macs["detail"])
+    if "encoder-eye" in made:
+        sizes.append(_parameters(load_analysis(folder, "eye")))
+        files.append(file(ANALYSIS_FILES["eye"]))
+        costs.append(macs["eye_encoder"])
     peaks = [peak_activations(made[name](folder), list(input_shapes(folder, name).values())) for name in made]
     rows = {
         "parameters, millions": [size / 1e6 for size in sizes],

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from ..network import ModelConfig, PicoModel
-from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 
 _HALF = ".half"  # how write_onnx names a weight that it stores in float16
@@ -27,9 +27,9 @@ def model_config(folder: Path) -> ModelConfig:
     return ModelConfig.from_json(json.dumps(json.loads((folder / "manifest.json").read_text())["config"]))
 
 
-def load_analysis(folder: Path) -> AnalysisGraph:
-    """``analysis.onnx`` as a module, float32, on the CPU. Errors as :func:`load_synthesis`."""
-    return _filled(AnalysisGraph(_skeleton(folder)), folder / "analysis.onnx")
+def load_analysis(folder: Path, tune: str = "pixels") -> AnalysisGraph:
+    """The encoder tuned for "pixels" or the "eye", float32, on the CPU. Errors as :func:`load_synthesis`."""
+    return _filled(AnalysisGraph(_skeleton(folder), tune), folder / ANALYSIS_FILES[tune])
 
 
 def load_quantizer(folder: Path) -> QuantizerGraph:

@@ -21,8 +21,12 @@ def parameters(module: nn.Module) -> int:
 
 @torch.no_grad()
 def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
-    """Thousand multiply-accumulates a pixel in convolutions, by network: the detail branch only if there is one."""
-    macs = {part: 0 for part in ("encoder", "context", "decoder", "detail") if getattr(model, part) is not None}
+    """Thousand multiply-accumulates a pixel in convolutions, by network.
+
+    The detail branch and the encoder tuned for the eye only if there are such.
+    """
+    parts = ("encoder", "context", "decoder", "detail", "eye_encoder")
+    macs = {part: 0 for part in parts if getattr(model, part) is not None}
 
     def count(part: str):
         def hook(module: FoldableConv, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -41,6 +45,8 @@ def kmac_per_pixel(model: PicoModel, side: int = 256) -> dict[str, float]:
                 hooks.append(module.register_forward_hook(count(part)))
     weights = level_weights(torch.zeros(1), model.config.levels)
     _, z = model.encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
+    if model.eye_encoder is not None:
+        model.eye_encoder(torch.zeros(1, 48, side // 4, side // 4), weights)
     latents, _, _ = model.context(torch.round(z), weights, lambda phase, mu, q: mu)
     features = model.decoder.features(latents, weights)
     model.decoder.full(features[1], weights)

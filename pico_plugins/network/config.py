@@ -40,10 +40,12 @@ class ModelConfig:
     latent_convolutions: bool = True
     levels: int = 8  # trained quality levels; values between them are interpolated
     detail: tuple[Stage, Stage] | None = None  # at 1/8 and 1/16: what perceptual decoding adds, if that is trained
+    eye_encoder: tuple[Stage, Stage, Stage] | None = None  # a second encoder for the same decoder, tuned for the eye
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for sizes that do not fit together."""
-        if not self.latent_convolutions and {self.encoder[2].channels, self.decoder[2].channels} != {self.latents}:
+        ends = {stages[2].channels for stages in (self.encoder, self.decoder, self.eye_encoder or self.encoder)}
+        if not self.latent_convolutions and ends != {self.latents}:
             msg = "stages at 1/16 without latent convolutions must have as many channels as there are latents"
             raise ValueError(msg)
 
@@ -56,11 +58,10 @@ class ModelConfig:
         """Inverse of :meth:`to_json`. Raises ``TypeError`` for unknown or missing fields, ``ValueError`` for sizes that
         do not fit together."""
         fields = json.loads(text)
-        for side in ("encoder", "decoder"):
-            fields[side] = tuple(Stage(**stage) for stage in fields[side])
+        for part in ("encoder", "decoder", "detail", "eye_encoder"):
+            if fields.get(part):
+                fields[part] = tuple(Stage(**stage) for stage in fields[part])
         fields["scale_channels"] = tuple(fields["scale_channels"])
-        if fields.get("detail"):
-            fields["detail"] = tuple(Stage(**stage) for stage in fields["detail"])
         return cls(**fields)
 
 

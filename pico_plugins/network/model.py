@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -48,11 +49,12 @@ class PicoModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
+        self.encoder = Encoder(config, config.encoder)
         self.context = ContextModel(config)
         self.scale_decoder = ScaleDecoder(config)
         self.decoder = Decoder(config)
         self.detail = DetailBranch(config) if config.detail else None
+        self.eye_encoder = Encoder(config, config.eye_encoder) if config.eye_encoder else None
         self.z_index = nn.Parameter(torch.full((config.hyperlatents,), 3.0))  # in units of 10 indices
 
     def hyper_index(self) -> Tensor:
@@ -65,6 +67,20 @@ class PicoModel(nn.Module):
             self.config = replace(self.config, detail=stages)
             self.detail = DetailBranch(self.config)
 
+    def add_eye_encoder(self) -> None:
+        """Give the model a second encoder, if it has none: a copy of the first, to be tuned for the eye."""
+        if self.eye_encoder is None:
+            self.config = replace(self.config, eye_encoder=self.config.encoder)
+            self.eye_encoder = copy.deepcopy(self.encoder)
+
+    def encoder_for(self, tune: str) -> Encoder:
+        """The encoder of files tuned for "pixels" or for the "eye". Raises ``ValueError`` where there is none."""
+        encoder = {"pixels": self.encoder, "eye": self.eye_encoder}.get(tune)
+        if encoder is None:
+            msg = f"the model has no encoder tuned for {tune!r}"
+            raise ValueError(msg)
+        return encoder
+
     def add(self, features: tuple[Tensor, Tensor], weights: Tensor, realism: Tensor) -> Tensor:
         """The decoder's features at 1/8 with ``realism`` (B,) times the detail that belongs there."""
         at_eighth = features[1]
@@ -72,14 +88,14 @@ class PicoModel(nn.Module):
         noise = torch.randn(shape) if self.training else NoisePattern()(at_eighth)
         return at_eighth + realism[:, None, None, None] * self.detail(*features, weights, noise)
 
-    def forward(self, pixels: Tensor, level: Tensor, realism: Tensor | None = None) -> Coded:
+    def forward(self, pixels: Tensor, level: Tensor, realism: Tensor | None = None, tune: str = "pixels") -> Coded:
         """``pixels`` (B, 3, H, W) in [0, 1]; ``level`` (B,); ``realism`` (B,) in [0, 1] of what is perceptual.
 
         Levels are multiples of 1/32 in [0, levels - 1]. Without ``realism``, or in a model without a detail branch,
-        there is no perceptual reconstruction.
+        there is no perceptual reconstruction. ``tune`` chooses the encoder: see :meth:`encoder_for`.
         """
         weights = level_weights(level, self.config.levels)
-        y, z = self.encoder(F.pixel_unshuffle(pixels, 4), weights)
+        y, z = self.encoder_for(tune)(F.pixel_unshuffle(pixels, 4), weights)
         y, z = y.float(), z.float()
 
         hyper_index = self.hyper_index().view(1, -1, 1, 1)

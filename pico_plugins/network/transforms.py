@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..scale_decoder import HYPERLATENT_LIMIT
 from .blocks import ResolutionStage
-from .config import ModelConfig
+from .config import ModelConfig, Stage
 from .conv_scale import ConvScale
 from .haar import BlockHead, BlockStem, HaarDown, HaarUp
 
@@ -28,9 +28,10 @@ class Encoder(nn.Module):
     z is not rounded yet. One network: the hyper-encoder is its last part. H and W must be multiples of 64.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, stages: tuple[Stage, Stage, Stage]) -> None:
+        """``stages``: ``config.encoder`` or ``config.eye_encoder``."""
         super().__init__()
-        quarter, eighth, sixteenth = config.encoder
+        quarter, eighth, sixteenth = stages
         self.stem = BlockStem(quarter.channels)
         self.quarter = ResolutionStage(quarter, config.levels)
         self.to_eighth = HaarDown(quarter.channels, eighth.channels)

@@ -9,9 +9,10 @@ import torch
 
 from ..network import PRESETS
 from .checkpoint import load_model
-from .data import load_images
+from .data import Photos
 from .loss import Faithful
-from .perceptual import WEIGHTS, Perceptual
+from .objective import OBJECTIVES, with_weights
+from .perceptual import DETAIL_PACE, PARTS, Perceptual
 from .run import Options, train
 from .text_masks import TextMasks
 from .tiling import pair_width
@@ -33,11 +34,26 @@ from .tiling import pair_width
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Phase 2, from --start. The folder holds the text masks of DATA (training.text_masks).",
 )
-@click.option("--without", multiple=True, type=click.Choice(sorted(WEIGHTS)), help="Terms of phase 2 to leave out.")
+@click.option(
+    "--objective", type=click.Choice(sorted(OBJECTIVES)), default="eye", show_default=True, help="Of phase 2."
+)
+@click.option("--weight", multiple=True, help="TERM=WEIGHT[:FALL] of phase 2 in place of the objective's; 0: without.")
+@click.option(
+    "--learn",
+    multiple=True,
+    type=click.Choice(PARTS),
+    default=("eye-encoder", "detail"),
+    show_default=True,
+    help="What does in phase 2; all else stays as it is.",
+)
+@click.option("--detail-pace", default=DETAIL_PACE, show_default=True, help="Rate of the detail branch, in --rate.")
 @click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
-@click.option("--detail-only", is_flag=True, help="In phase 2: files and their faithful decoding stay as they are.")
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
+@click.option("--stop-after", type=int, help="Stop after this many steps in all, as if stopped by hand.")
+@click.option("--save-every", default=120.0, show_default=True, help="Seconds between two saves of the state.")
 @click.option("--threads", default=2, show_default=True)
+@click.option("--graph", is_flag=True, help="The step as one CUDA graph.")
+@click.option("--watch", is_flag=True, help="Photos that arrive in DATA during the run are used too.")
 @click.option("--device", default="cpu", show_default=True, help="Where PyTorch computes: cpu, cuda ...")
 @click.option("--seed", default=0, show_default=True)
 def main(
@@ -45,24 +61,36 @@ def main(
     preset: str,
     structure: float,
     perceptual: Path | None,
-    without: tuple[str, ...],
+    objective: str,
+    weight: tuple[str, ...],
+    learn: tuple[str, ...],
+    detail_pace: float,
     adversary_from: int,
-    detail_only: bool,
     device: str,
+    watch: bool,
     **options: object,
 ) -> None:
     """Train on all images below the folders DATA. A run found in --out is resumed."""
     torch.set_default_device(device)
+    if device != "cpu":
+        torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False  # the integer scale decoder's sums must be exact
     crop = options["crop"]
     if perceptual is None:
-        images, recipe = load_images(list(data), crop), Faithful(structure)
+        photos, recipe = Photos(list(data), crop), Faithful(structure)
     else:
         if options["start"] is None:
             raise click.UsageError("--perceptual goes on from the weights of --start")
-        images = load_images(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
-        recipe = Perceptual(load_model(options["start"]).config, structure, without, adversary_from, detail_only)
-    click.echo(train(Options(images=images, recipe=recipe, config=PRESETS[preset], **options)))
+        try:
+            weights = with_weights(OBJECTIVES[objective], weight)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        photos = Photos(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
+        config = load_model(options["start"]).config
+        recipe = Perceptual(config, weights, structure, learn, adversary_from, detail_pace)
+    if watch:
+        photos.watch()
+    click.echo(train(Options(images=photos.images, recipe=recipe, config=PRESETS[preset], **options)))
 
 
 main()

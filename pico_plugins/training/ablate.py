@@ -50,7 +50,7 @@ def without_each_block(model: PicoModel, crops: list[torch.Tensor], structure: f
 def main(checkpoint: Path, images: Path, structure: float) -> None:
     """Print how the loss on 48 crops of IMAGES changes when each residual block of CHECKPOINT is left out."""
     crops = Crops(load_images([images], 256), 256, 0)
-    batches = [to_tensor(crops.batch(8)) for _ in range(6)]
+    batches = [to_tensor(crops.batch(8, number)) for number in range(6)]
     for name, change in without_each_block(load_model(checkpoint).eval(), batches, structure).items():
         click.echo(f"{name:32} {100 * change:+.2f}%")
 

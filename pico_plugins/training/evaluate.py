@@ -14,7 +14,7 @@ from ..evaluation.bd_rate import Curve, bd_rate
 from ..evaluation.metrics import METRICS
 from ..evaluation.peers import PEERS, Peer
 from ..network import PicoModel
-from ..quality import LEVEL_STEPS, quality_of_level
+from ..quality import LEVEL_STEPS, TUNES, quality_of_level
 from .checkpoint import load_model
 
 
@@ -27,7 +27,12 @@ def middle(path: Path, width: int, height: int) -> np.ndarray:
 
 @torch.no_grad()
 def estimated_curve(
-    model: PicoModel, images: list[Path], metrics: tuple[str, ...] = ("psnr",), realism: float = 0.0, side: int = 512
+    model: PicoModel,
+    images: list[Path],
+    metrics: tuple[str, ...] = ("psnr",),
+    realism: float = 0.0,
+    side: int = 512,
+    tune: str = "pixels",
 ) -> list[tuple[int, float, dict[str, float]]]:
     """(level, estimated bits per pixel, metrics) at levels 0 ... 7, averaged over the middle of each image."""
     model.eval()
@@ -38,7 +43,7 @@ def estimated_curve(
             crop = middle(path, side, side)
             unit = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
             torch.manual_seed(0)
-            coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]))
+            coded = model(unit, torch.tensor([float(level)]), torch.tensor([realism]), tune)
             shown = (coded.shown[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
             rates.append(float(coded.y_bits + coded.z_bits) / side**2)
             values.append([METRICS[metric](crop, shown) for metric in metrics])
@@ -87,6 +92,7 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
 @click.option("--count", default=24, show_default=True, help="How many of the images, spread over the folder.")
 @click.option("--metrics", "-m", multiple=True, type=click.Choice(list(METRICS)), default=("psnr", "ms-ssim"))
 @click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--tune", type=click.Choice(TUNES), default="pixels", show_default=True, help="The encoder to use.")
 @click.option("--side", default=512, show_default=True, help="Of the image's middle that is coded, in pixels.")
 @click.option("--against", type=click.Choice(sorted(PEERS)), help="A codec's files of the same middles come first.")
 @click.option("--low", default=0.2, show_default=True, help="Bits per pixel from which BD-rates are taken.")
@@ -98,6 +104,7 @@ def main(
     count: int,
     metrics: tuple[str, ...],
     realism: float,
+    tune: str,
     side: int,
     against: str | None,
     low: float,
@@ -117,7 +124,7 @@ def main(
         return
     first = peer_curve(PEERS[against](), paths, metrics, side) if against else None
     for checkpoint in checkpoints:
-        points = estimated_curve(load_model(checkpoint), paths, metrics, realism, side)
+        points = estimated_curve(load_model(checkpoint), paths, metrics, realism, side, tune)
         curves = {metric: [(bpp, values[metric]) for _, bpp, values in points] for metric in metrics}
         first = first or curves
         click.echo(f"{checkpoint}")

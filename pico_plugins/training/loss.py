@@ -81,6 +81,9 @@ class Faithful:
         loss, rate = rate_distortion(coded, crops, level, model.config.levels, distortion)
         return loss, rate | parts
 
+    def prepare(self) -> object:
+        """All steps are alike."""
+
     def learn(self) -> None:
         """Nothing: it has no parameters of its own."""
 

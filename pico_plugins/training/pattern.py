@@ -28,3 +28,11 @@ def pattern_loss(added: Tensor) -> Tensor:
     total = squares.sum((2, 4)).square().mean((1, 2, 3))
     with_themselves = squares.square().sum((2, 4)).mean((1, 2, 3))
     return 255**2 * ((total - with_themselves) / max(count * (count - 1), 1)).clamp(min=0)
+
+
+def colour_loss(added: Tensor) -> Tensor:
+    """(B,): mean square, in levels of 255, of what ``added`` (B, 3, H, W), in 1, has that is not common to all colours.
+
+    Texture is light and shade; what differs between red, green and blue is specks of colour.
+    """
+    return 255**2 * (added - added.mean(1, keepdim=True)).square().mean((1, 2, 3))

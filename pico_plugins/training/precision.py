@@ -13,4 +13,6 @@ def reduced_precision() -> torch.autocast:
     """
     device = torch.get_default_device().type
     fast = device != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
+    capturing = device == "cuda" and torch.cuda.is_current_stream_capturing()
+    # What a graph has captured must not be a cached copy of weights that the next step changes.
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=fast, cache_enabled=not capturing)

@@ -1,4 +1,7 @@
-"""What the training loop asks of a recipe: what a run trains for."""
+"""What the training loop asks of a recipe: what a run trains for.
+
+Nothing in a step may wait for the device: no ``.item()``, and no Python that depends on what the device has computed.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ class Recipe(Protocol):
 
     def loss(self, model: PicoModel, crops: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss (scalar) of ``model`` on ``crops`` (B, C, H, W) in [0, 1] at ``level`` (B,), and its parts by name."""
+
+    def prepare(self) -> object:
+        """Before each step. Steps with equal answers run the same operations: one CUDA graph serves them all."""
 
     def learn(self) -> None:
         """After the model's step: what the recipe itself learns from the last loss."""

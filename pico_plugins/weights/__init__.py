@@ -19,14 +19,32 @@ DEFAULT = (FOLDER / "default").read_text().strip() if (FOLDER / "default").exist
 SYNTHESIS_FILES = {1: "synthesis.onnx", 2: "half.onnx", 4: "quarter.onnx", 8: "eighth.onnx"}
 """The network that shows an image, and those that show it so many times smaller."""
 
+ANALYSIS_FILES = {"pixels": "analysis.onnx", "eye": "analysis-eye.onnx"}
+"""The encoder, by what files are tuned for. Not every model has the second."""
+
 PERCEPTUAL_FILE = "perceptual.onnx"
 """The network that shows an image with realism above 0. Models trained for faithful decoding only have none."""
 
 # What a decoder needs and therefore what defines the model: encoder and reduced images may improve under the same id.
 DECODER_FILES = ("entropy.safetensors", "dequantizer.onnx", SYNTHESIS_FILES[1], PERCEPTUAL_FILE)
 
-CALIBRATION_FILE = "authenticity.json"
-"""How often what the model synthesises is wrong (:mod:`pico_plugins.authenticity`). Models that do not, have none."""
+CALIBRATION_FILES = {"pixels": "authenticity.json", "eye": "authenticity-eye.json"}
+"""How often what the model synthesises is wrong (:mod:`pico_plugins.authenticity`), by what a file is tuned for.
+
+Models that do not synthesise have none.
+"""
+
+
+def analysis_file(folder: Path, tune: str) -> str:
+    """The encoder for files tuned for "pixels" or the "eye".
+
+    Raises :class:`UnsupportedError` if the model in ``folder`` has no such encoder.
+    """
+    file = ANALYSIS_FILES[tune]
+    if not (folder / file).exists():
+        msg = f"model {folder.name} has no encoder tuned for the {tune}"
+        raise UnsupportedError(msg)
+    return file
 
 
 def synthesis_file(folder: Path, realism: float, reduction: int) -> str:

@@ -54,7 +54,7 @@ def model(bundle, tmp_path, monkeypatch):
 
 @pytest.fixture
 def calibrated(model):
-    add_file(model, weights.CALIBRATION_FILE, CALIBRATION.to_json())
+    add_file(model, weights.CALIBRATION_FILES["pixels"], CALIBRATION.to_json())
     return model
 
 
@@ -169,10 +169,10 @@ def test_beyond_what_was_counted_the_level_below_speaks():
 
 
 def test_a_calibration_survives_its_file(model):
-    add_file(model, weights.CALIBRATION_FILE, CALIBRATION.to_json())
+    add_file(model, weights.CALIBRATION_FILES["pixels"], CALIBRATION.to_json())
     assert Calibration.of_model(model) == CALIBRATION
     assert weights.model_folder(model.name) == model  # the manifest knows the file
-    (model / weights.CALIBRATION_FILE).write_text("{}")
+    (model / weights.CALIBRATION_FILES["pixels"]).write_text("{}")
     weights.model_folder.cache_clear()
     with pytest.raises(ValueError, match="differs from its recorded"):
         weights.model_folder(model.name)

@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from pico_plugins.network import CPU, PicoModel
 from pico_plugins.network.level import level_weights
 from pico_plugins.training.checkpoint import load_model
-from pico_plugins.training.data import Crops, load_images
+from pico_plugins.training.data import Crops, DeviceCrops, Photos, load_images
 from pico_plugins.training.klt import initialise, principal_components
 from pico_plugins.training.loss import faithful_distortion, level_lambda, rate_distortion
 from pico_plugins.training.precision import reduced_precision
 from pico_plugins.training.run import learning_rate
+from pico_plugins.training.step import adam, step_if_finite
 from pico_plugins.training.structure import structural_similarity
 
 
@@ -88,6 +89,62 @@ def test_crops(data):
     assert np.array_equal(batch, Crops(images, 64, 5).batch(10))
     with pytest.raises(ValueError, match="no image"):
         load_images([data], 5000)
+
+
+def test_crops_on_a_device_are_those_of_the_host(data):
+    """The same places, mirrored and turned alike; reduced ones differ by the rounding of two resampling kernels."""
+    images = [np.dstack([image, image[..., :1] // 128 * 255]) for image in load_images([data], 64)]
+    size = (64, 120)
+    host, device = Crops(images, size, 5).stream(60, 3), DeviceCrops(images, size, 5).stream(60, 3)
+    for _ in range(2):
+        ours, theirs = next(device), next(host)
+        assert ours.shape == theirs.shape == (60, 4, 64, 120)
+        difference = (ours - theirs)[:, :3].abs()
+        assert difference.max() < 12 / 255 and difference.mean() < 0.5 / 255
+        assert (ours - theirs)[:, 3].abs().mean() < 0.02
+    places = Crops(images, size, 5).places(400, 0)
+    assert {True, False} == {place.turned for place in places} == {place.mirrored for place in places}
+
+
+def test_photos_arrive_while_a_run_goes_on(data, tmp_path, photo):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with pytest.raises(ValueError, match="no image"):
+        Photos([folder], 64)
+    Image.fromarray(photo[:100, :100]).save(folder / "a.png")
+    photos = Photos([folder], 64)
+    crops = Crops(photos.images, 64, 0)
+    assert {place.image for place in crops.places(50, 0)} <= {-1, 0}
+    whole = (folder / "a.png").read_bytes()
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2])  # still being written
+    assert photos.scan() == 0
+    (folder / "b.png").write_bytes(whole)
+    assert photos.scan() == 1
+    assert photos.scan() == 0
+    assert 1 in {place.image for place in crops.places(50, 0)}
+
+
+def test_a_step_with_gradients_that_are_no_numbers_is_left_out():
+    model = torch.nn.Linear(3, 1)
+    optimizer = adam(model.parameters(), 0.1, (0.9, 0.98))
+    before = model.weight.detach().clone()
+    (model(torch.full((2, 3), torch.inf)).sum() * 0).backward()
+    norm, skipped = step_if_finite(optimizer, 5.0)
+    assert not norm.isfinite() and skipped == 1 and torch.equal(model.weight, before)
+    optimizer.zero_grad()
+    model(torch.ones(2, 3)).sum().backward()
+    assert step_if_finite(optimizer, 5.0)[1] == 0 and not torch.equal(model.weight, before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_captured_step_is_the_eager_one(data, tmp_path):  # pragma: no cover
+    losses = {}
+    for name, more in (("eager", []), ("graph", ["--graph"])):
+        command = [sys.executable, "-m", "pico_plugins.training", str(data), "--out", str(tmp_path / name), *more]
+        command += ["--preset", "tiny", "--crop", "64", "--batch", "4", "--max-steps", "100", "--device", "cuda"]
+        subprocess.run(command, check=True)
+        losses[name] = json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0])["loss"]
+    assert losses["graph"] == pytest.approx(losses["eager"], rel=0.02)
 
 
 def test_some_crops_are_flat(data):

@@ -91,7 +91,7 @@ class Noisy(Recorder):
     def _off(self, values: np.ndarray) -> np.ndarray:
         return values + self.random.normal(0, self.amount, values.shape).astype(np.float32)
 
-    def analyse(self, pixels, level):
+    def analyse(self, pixels, level, tune="pixels"):
         y, z = self.networks.analyse(pixels, level)
         return self._off(y), np.rint(self._off(z)).astype(np.int32)
 
