@@ -72,6 +72,7 @@ def main(
 ) -> None:
     """Train on all images below the folders DATA. A run found in --out is resumed."""
     torch.set_default_device(device)
+    torch.manual_seed(options["seed"])  # the adversary's first weights
     if device != "cpu":
         torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False  # the integer scale decoder's sums must be exact
