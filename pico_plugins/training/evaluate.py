@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import click
@@ -92,7 +93,9 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
 @click.option("--count", default=24, show_default=True, help="How many of the images, spread over the folder.")
 @click.option("--metrics", "-m", multiple=True, type=click.Choice(list(METRICS)), default=("psnr", "ms-ssim"))
 @click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True)
-@click.option("--tune", type=click.Choice(TUNES), default="pixels", show_default=True, help="The encoder to use.")
+@click.option(
+    "--tune", multiple=True, type=click.Choice(TUNES), default=("pixels",), show_default=True, help="The encoders to use."
+)
 @click.option("--side", default=512, show_default=True, help="Of the image's middle that is coded, in pixels.")
 @click.option("--against", type=click.Choice(sorted(PEERS)), help="A codec's files of the same middles come first.")
 @click.option("--low", default=0.2, show_default=True, help="Bits per pixel from which BD-rates are taken.")
@@ -104,7 +107,7 @@ def main(
     count: int,
     metrics: tuple[str, ...],
     realism: float,
-    tune: str,
+    tune: tuple[str, ...],
     side: int,
     against: str | None,
     low: float,
@@ -123,11 +126,11 @@ def main(
             )
         return
     first = peer_curve(PEERS[against](), paths, metrics, side) if against else None
-    for checkpoint in checkpoints:
-        points = estimated_curve(load_model(checkpoint), paths, metrics, realism, side, tune)
+    for checkpoint, tuned in product(checkpoints, tune):
+        points = estimated_curve(load_model(checkpoint), paths, metrics, realism, side, tuned)
         curves = {metric: [(bpp, values[metric]) for _, bpp, values in points] for metric in metrics}
         first = first or curves
-        click.echo(f"{checkpoint}")
+        click.echo(f"{checkpoint}, tuned for {tuned}")
         for level, bpp, values in points:
             click.echo(f"    level {level}: {bpp:.3f} bpp  " + "  ".join(f"{m} {v:.2f}" for m, v in values.items()))
         changes = [f"{metric} {bd_rate(first[metric], curves[metric], low, high):+.1f}%" for metric in metrics]
