@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from ..quality import TUNES
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def _images(paths: tuple[Path, ...]) -> list[Path]:
 @click.option(
     "--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Of pico. Not for --scaling."
 )
+@click.option(
+    "--tune", type=click.Choice(TUNES), default="pixels", show_default=True, help="Of pico. Not for --scaling."
+)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="With --speed.")
 @click.option(
     "-o", "--output", default=Path("bench"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
@@ -73,6 +77,7 @@ def command(
     scaling: bool,
     quality: int,
     realism: float,
+    tune: str,
     rounds: int,
     output: Path,
 ) -> None:
@@ -92,7 +97,7 @@ def command(
         output.mkdir(parents=True, exist_ok=True)
         print_scaling(files[0], quality, output / "scaling.png")
         return
-    peers = [PEERS["pico"](realism), *(PEERS[name]() for name in against or _DEFAULT_CODECS)]
+    peers = [PEERS["pico"](realism, tune), *(PEERS[name]() for name in against or _DEFAULT_CODECS)]
     for peer in peers:
         click.echo(peer.describe())
     if speed:

@@ -41,14 +41,16 @@ def _pillow(feature: str) -> str:
     return f"Pillow {importlib.metadata.version('pillow')}, {feature} {features.version(feature)}"
 
 
-def pico(realism: float = 0.0) -> Peer:
-    """Files that ask to be shown with ``realism``."""
+def pico(realism: float = 0.0, tune: str = "pixels") -> Peer:
+    """Files tuned for ``tune`` that ask to be shown with ``realism``."""
     import pillow_plugin  # noqa: F401  (registers)
 
     from .. import __version__, weights
 
     version = f"pico-plugins {__version__}, model {weights.DEFAULT}"
-    options = {"realism": realism} if realism else {}
+    options: dict[str, object] = {"tune": tune, "realism": realism} if tune != "pixels" else {}
+    if realism:
+        options["realism"] = realism
     return Peer("pico", "PICO", (5, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 100), version, options)
 
 

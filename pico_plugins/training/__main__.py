@@ -10,6 +10,7 @@ import torch
 from ..network import PRESETS
 from .checkpoint import load_model
 from .data import Photos
+from .feature_terms import PART
 from .loss import Faithful
 from .objective import OBJECTIVES, with_weights
 from .perceptual import DETAIL_PACE, PARTS, Perceptual
@@ -47,6 +48,7 @@ from .tiling import pair_width
     help="What does in phase 2; all else stays as it is.",
 )
 @click.option("--detail-pace", default=DETAIL_PACE, show_default=True, help="Rate of the detail branch, in --rate.")
+@click.option("--part", default=PART, show_default=True, help="Part of a window's side that VGG16 sees in phase 2.")
 @click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
 @click.option("--decay-from", default=0.5, show_default=True, help="Part of the run after which the rate decays.")
 @click.option("--stop-after", type=int, help="Stop after this many steps in all, as if stopped by hand.")
@@ -65,6 +67,7 @@ def main(
     weight: tuple[str, ...],
     learn: tuple[str, ...],
     detail_pace: float,
+    part: float,
     adversary_from: int,
     device: str,
     watch: bool,
@@ -88,7 +91,7 @@ def main(
             raise click.UsageError(str(error)) from error
         photos = Photos(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
         config = load_model(options["start"]).config
-        recipe = Perceptual(config, weights, structure, learn, adversary_from, detail_pace)
+        recipe = Perceptual(config, weights, structure, learn, adversary_from, detail_pace, part)
     if watch:
         photos.watch()
     click.echo(train(Options(images=photos.images, recipe=recipe, config=PRESETS[preset], **options)))

@@ -94,7 +94,12 @@ def estimate_and_real(model: PicoModel, images: list[Path], level: int) -> tuple
 @click.option("--metrics", "-m", multiple=True, type=click.Choice(list(METRICS)), default=("psnr", "ms-ssim"))
 @click.option("--realism", type=click.FloatRange(0, 1), default=0.0, show_default=True)
 @click.option(
-    "--tune", multiple=True, type=click.Choice(TUNES), default=("pixels",), show_default=True, help="The encoders to use."
+    "--tune",
+    multiple=True,
+    type=click.Choice(TUNES),
+    default=("pixels",),
+    show_default=True,
+    help="The encoders to use.",
 )
 @click.option("--side", default=512, show_default=True, help="Of the image's middle that is coded, in pixels.")
 @click.option("--against", type=click.Choice(sorted(PEERS)), help="A codec's files of the same middles come first.")

@@ -13,8 +13,8 @@ from .precision import reduced_precision
 
 NAMES = ("wd", "lpips-vgg", "lpips-alex", "lite0")
 
-_PART = 0.75
-"""Side of the part of a window that VGG16 sees: it takes two thirds of a step's time."""
+PART = 0.75
+"""Side of the part of a window that VGG16 sees, in the window's: it takes two thirds of a step's time."""
 
 
 def _sampled(images: tuple[Tensor, ...], scale: Tensor, centre: Tensor, side: int) -> tuple[Tensor, ...]:
@@ -43,25 +43,25 @@ def look_closer(*images: Tensor) -> tuple[Tensor, ...]:
     return _sampled(images, scale, centre, side)
 
 
-def cut_part(*images: Tensor) -> tuple[Tensor, ...]:
-    """The same square of three quarters of the side of all (B, 3, H, H), at a random place for each window."""
+def cut_part(*images: Tensor, share: float = PART) -> tuple[Tensor, ...]:
+    """The same square of that ``share`` of the side of all (B, 3, H, H), at a random place for each window."""
     count, side = len(images[0]), images[0].shape[-1]
-    part = int(side * _PART)
+    part = int(side * share)
     corner = torch.floor(torch.rand(count, 2) * (side - part + 1)).clamp_max(side - part)
     scale = torch.full((count,), part / side)
     return _sampled(images, scale, (2 * corner + part) / side - 1, part)
 
 
-def feature_terms(names: set[str], shown: Tensor, pixels: Tensor) -> dict[str, Tensor]:
+def feature_terms(names: set[str], shown: Tensor, pixels: Tensor, share: float = PART) -> dict[str, Tensor]:
     """Those of :data:`NAMES` that are in ``names``, each (B,), of windows (B, 3, H, H) in [0, 1].
 
-    Every network sees every window; VGG16 once for both of its terms.
+    Every network sees every window, VGG16 a part of it (see :func:`cut_part`), and once for both of its terms.
     """
     terms = {}
     if names & {"wd", "lpips-vgg"}:
         network = lpips_network("vgg")
         depths = 5 if "lpips-vgg" in names else DEPTHS
-        part, original = cut_part(shown, pixels)
+        part, original = cut_part(shown, pixels, share=share)
         with reduced_precision():
             with torch.no_grad():
                 others = network.activations(original, depths)

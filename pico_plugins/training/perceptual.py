@@ -15,7 +15,7 @@ from ..network.model import Coded
 from .checkpoint import load_optimizer, optimizer_state
 from .discriminator import PENALTY, Discriminator, discriminator_loss, found_out, gradient_penalty
 from .feature_terms import NAMES as FEATURES
-from .feature_terms import feature_terms
+from .feature_terms import PART, feature_terms
 from .loss import faithful_distortion, rate_distortion
 from .objective import Objective, weight_at
 from .pattern import colour_loss, pattern_loss
@@ -45,15 +45,17 @@ class Perceptual:
         learning: tuple[str, ...] = ("detail", "rest"),
         adversary_from: int = 3000,
         detail_pace: float = DETAIL_PACE,
+        part: float = PART,
     ) -> None:
         """``objective``: the terms' weights. ``structure``: MS-SSIM's part of the faithful term.
 
         ``learning``: which of :data:`PARTS` do; the others stay as they are, so that without "rest" files tuned for
         pixels and their faithful decoding do not change by a bit. The adversary acts after ``adversary_from`` steps.
+        VGG16 sees ``part`` of each window's side.
         """
         self.objective = {name: term for name, term in objective.items() if term.weight}
         self.structure, self.learning, self.detail_pace = structure, frozenset(learning), detail_pace
-        self.adversary_from, self.steps = adversary_from, 0
+        self.adversary_from, self.part, self.steps = adversary_from, part, 0
         self.discriminator = Discriminator(config.latents, config.levels)
         self.optimizer = adam(self.discriminator.parameters(), 2e-4, (0.5, 0.9))
         self._warmth = torch.zeros(())  # the part of its weight that the adversary has by now, on the device
@@ -120,7 +122,7 @@ class Perceptual:
             terms["tiling"] = tiling_loss(joined, pixels).repeat(2)
         if "text" in wanted:
             terms["text"] = ((joined - pixels).abs() * text).mean((1, 2, 3)).repeat(2)
-        terms |= feature_terms(wanted & set(FEATURES), shown, windows)
+        terms |= feature_terms(wanted & set(FEATURES), shown, windows, self.part)
         if self._acting:
             self._seen = windows, shown, coded.latents.detach(), level_weights(at, levels)
             self._learning(False)
