@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TypedDict, Unpack
@@ -13,6 +14,7 @@ from .averaging import box_average
 from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
+from .integers import as_box
 from .pipeline import Progress, ordered, thread_count
 from .quality import check_realism
 from .reader import TileReader
@@ -49,37 +51,40 @@ def _decoded_tiles(
                     raise
                 yield tile, None, b""
 
-    def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray]:
+    def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray | None]:
         tile, colour, alpha = item
         try:
-            if colour is not None:
-                return tile, decode_one(tile, colour, alpha)
+            return tile, None if colour is None else decode_one(tile, colour, alpha)
         except DamagedError:
             if damaged is None:
                 raise
-        damaged.append(tile.number)
-        small = tile.reduced(reduction)
-        shape = (small.rows[1] - small.rows[0], small.columns[1] - small.columns[0], *reader.header.shape[2:])
-        return tile, np.full(shape, BLANK, np.uint8)
+            return tile, None
+
+    def shown(decoded: Iterator[tuple[Tile, np.ndarray | None]]) -> Iterator[tuple[Tile, np.ndarray]]:
+        for tile, pixels in decoded:
+            if pixels is None:
+                damaged.append(tile.number)
+                pixels = np.full((*tile.reduced(reduction).kept_shape, *reader.header.shape[2:]), BLANK, np.uint8)
+            yield tile, pixels
 
     with closing(ordered(work, fetch(), workers)) as tiles:
-        yield tiles
+        yield shown(tiles)
     if damaged is None:
         reader.finish()
 
 
 def _check_scale(scale: float) -> int:
     """How many times smaller ``scale`` asks for. Raises ``ValueError`` unless it is 1, 1/2, 1/4 or 1/8."""
-    reduction = {1: 1, 0.5: 2, 0.25: 4, 0.125: 8}.get(scale)
-    if reduction is None:
-        msg = f"scale must be 1, 1/2, 1/4 or 1/8, not {scale!r}"
-        raise ValueError(msg)
-    return reduction
+    for reduction in (1, 2, 4, 8):
+        if isinstance(scale, numbers.Real) and scale * reduction == 1:
+            return reduction
+    msg = f"scale must be 1, 1/2, 1/4 or 1/8, not {scale!r}"
+    raise ValueError(msg)
 
 
 def _check_box(box: Box | None, header: Header, reduction: int) -> Box:
     """``box`` itself or the whole image; ``ValueError`` if it is not inside the image or does not fit the scale."""
-    box = box or (0, 0, header.width, header.height)
+    box = (0, 0, header.width, header.height) if box is None else as_box(box)
     left, top, right, bottom = box
     if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
         msg = f"box {box} is not inside the image of {header.width} x {header.height} pixels"
@@ -136,8 +141,6 @@ def decode_region(
                 place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
                 if progress:
                     progress(done, len(chosen))
-    if damaged:
-        damaged.sort()
     return box_average(out, reduction // by_network)
 
 

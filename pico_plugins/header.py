@@ -18,6 +18,7 @@ from .container import (
     write_chunk,
 )
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
+from .integers import as_integer
 from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
 from .tiles import TileGrid
@@ -162,15 +163,17 @@ class Header:
 def check_pixels(header: Header, max_pixels: int | None) -> None:
     """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels), or if
     its tiles are so small, or so much wider than the image, that they are many times the work of such an image."""
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
-    if header.width * header.height > limit:
-        size = f"{header.width} x {header.height}"
-        msg = f"image of {size} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
+    if max_pixels is None:
+        limit = MAX_PIXELS
+    else:
+        limit = max_pixels if isinstance(max_pixels, float) else as_integer(max_pixels, "max_pixels")
+    size, work = f"{header.width} x {header.height}", header.grid.coded_pixels
+    if not header.width * header.height <= limit:
+        msg = f"image of {size} pixels exceeds the limit of {limit}; max_pixels= of pico_plugins.decode raises it"
         raise LimitError(msg)
-    work = header.grid.coded_pixels
-    if work > max(MAX_WORK * limit, MIN_WORK):
-        msg = f"image of {header.width} x {header.height} pixels in tiles that hold {work}: too much work; a higher "
-        msg += "max_pixels allows it"
+    if not work <= max(MAX_WORK * limit, MIN_WORK):
+        msg = f"image of {size} pixels in tiles that hold {work}: too much work; max_pixels= of pico_plugins.decode "
+        msg += "raises the limit"
         raise LimitError(msg)
 
 
