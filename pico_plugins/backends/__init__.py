@@ -11,11 +11,14 @@ import importlib
 import os
 import sys
 import threading
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from ..telemetry import disabled_for_openvino
 
 
 class Networks(Protocol):
@@ -106,7 +109,8 @@ def load(name: str | None, folder: Path, threads: int) -> Networks:
     with _loading:
         if key not in _loaded:
             backend = _BACKENDS[key[0]]
-            module = importlib.import_module(f".{backend.module}", __name__)
+            with disabled_for_openvino() if "openvino" in backend.packages else nullcontext():
+                module = importlib.import_module(f".{backend.module}", __name__)
             _loaded[key] = getattr(module, backend.cls)(folder, threads)
         return _loaded[key]
 
