@@ -119,9 +119,9 @@ def encode_file(
     try:
         check_pixels(header, width * height)  # what is written can be read
     except LimitError:
-        msg = f"an image of {width} x {height} pixels is too narrow: padding would make it many times the work that "
-        msg += "readers accept; cut it into shorter pieces"
-        raise ValueError(msg) from None
+        msg = f"an image of {width} x {height} pixels is too narrow: its padding is too much work for its readers; cut "
+        msg += "it into shorter pieces"
+        raise LimitError(msg) from None
 
     def code(item: tuple[Tile, np.ndarray]) -> tuple[bytes, bytes]:
         tile, window = item[0].alone, item[1]

@@ -21,6 +21,7 @@ from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
 from .integers import as_integer
 from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
+from .streams import write_all
 from .tiles import TileGrid
 
 VERSION = 0
@@ -216,7 +217,7 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
 
 def write_file(file: BinaryIO, header: Header, tiles: list[tuple[bytes, bytes]]) -> None:
     """A whole file: ``tiles`` are (coded colour, coded alpha) in order; alpha is ignored if the header has none."""
-    file.write(MAGIC)
+    write_all(file, MAGIC)
     write_chunk(file, b"HEAD", header.pack())
     for kind, payload in header.metadata.chunks():
         write_chunk(file, kind, payload)
