@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,7 +27,7 @@ Box = tuple[int, int, int, int]
 
 
 @contextmanager
-def _decoded_tiles(
+def decoded_tiles(
     reader: TileReader,
     chosen: Sequence[Tile] | TileGrid,
     *,
@@ -38,7 +37,10 @@ def _decoded_tiles(
     damaged: list[int] | None,
     reduction: int = 1,
 ) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
-    """An iterator over the ``chosen`` tiles and their pixels, in order."""
+    """An iterator over the ``chosen`` tiles and the pixels that the image keeps of each, in order.
+
+    Options and errors as in :func:`decode_region`. ``reduction`` is one of the header's ``reductions``.
+    """
     decode_one = TileDecoding(reader.header, realism, backend, reduction)
     workers = thread_count(threads)
 
@@ -125,7 +127,7 @@ def decode_region(
         header = reader.header
         box = _check_box(box, header, reduction)
         # The networks reduce whole windows: these must begin at whole pixels of the reduced image.
-        by_network = reduction if len(header.grid) == 1 else math.gcd(reduction, header.tile)
+        by_network = max(by for by in header.reductions if by <= reduction)
         left, top, right, bottom = (-(-edge // by_network) for edge in box)
         last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
         chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
@@ -136,7 +138,7 @@ def decode_region(
             realism = 0.0
         options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
         out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
-        with _decoded_tiles(reader, chosen, **options) as tiles:
+        with decoded_tiles(reader, chosen, **options) as tiles:
             for done, (tile, pixels) in enumerate(tiles, 1):
                 place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
                 if progress:
@@ -188,7 +190,7 @@ def decode_bands(
     with reading(source) as file:
         reader = TileReader(file, max_pixels)
         grid = reader.header.grid
-        with _decoded_tiles(reader, grid, realism=realism, threads=threads, backend=backend, damaged=None) as tiles:
+        with decoded_tiles(reader, grid, realism=realism, threads=threads, backend=backend, damaged=None) as tiles:
             for band in grid.bands():
                 parts = [next(tiles)[1] for _ in band]
                 yield band[0].rows[0], np.concatenate(parts, axis=1)

@@ -19,7 +19,7 @@ from .container import (
 )
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
 from .integers import as_integer
-from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata
+from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata, split_texts
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
 from .streams import write_all
 from .tiles import TileGrid
@@ -83,7 +83,7 @@ class Header:
     def info(self) -> dict[str, object]:
         """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
         found: dict[str, object] = {}
-        for name in ("icc_profile", "xmp", "cicp", "text"):
+        for name in ("icc_profile", "xmp", "cicp", "dpi", "text"):
             if value := getattr(self.metadata, name):
                 found[name] = value
         if self.metadata.exif:
@@ -99,6 +99,12 @@ class Header:
             "tile": self.tile,
         }
         return found
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """How many times smaller the networks can show the image, each tile by itself: 1, and of 2, 4, 8 what fits."""
+        whole = len(self.grid) == 1
+        return tuple(by for by in (1, 2, 4, 8) if whole or self.tile % by == 0)
 
     @property
     def grid(self) -> TileGrid:
@@ -204,7 +210,8 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
         else:
             found[METADATA_CHUNKS[kind]] = chunk
     try:
-        header = replace(header, metadata=Metadata(**found, text=text))
+        text, dpi = split_texts(text)
+        header = replace(header, metadata=Metadata(**found, text=text, dpi=dpi))
     except ValueError as error:
         msg = f"damaged PICO file: {error}"
         raise DamagedError(msg) from error

@@ -62,8 +62,7 @@ class LazyImage:
             self.realism = self.header.realism if realism is None else realism
             TileDecoding(self.header, self.realism, backend)  # refuses a wrong realism or model now, not when drawn
             self._open = stack.pop_all()
-        whole = len(self.header.grid) == 1
-        self.levels = [LazyLevel(self, by) for by in (1, 2, 4, 8) if whole or self.header.tile % by == 0]
+        self.levels = [LazyLevel(self, by) for by in self.header.reductions]
 
     def close(self) -> None:
         """Close the file. What is cached can still be read."""
