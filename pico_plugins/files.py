@@ -11,7 +11,7 @@ from typing import BinaryIO
 from .atomic import writing
 from .streams import ReplayedStream
 
-__all__ = ["Source", "reading", "writing"]
+__all__ = ["Source", "as_seekable", "reading", "writing"]
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 
@@ -27,14 +27,15 @@ def reading(source: Source) -> Iterator[BinaryIO]:
         yield io.BytesIO(source)
     elif isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
-            yield _seekable(file)
+            yield as_seekable(file)
     elif hasattr(source, "read"):
-        yield _seekable(source)
+        yield as_seekable(source)
     else:
         msg = f"expected a path, bytes or a binary file, not {type(source).__name__}"
         raise TypeError(msg)
 
 
-def _seekable(file: BinaryIO) -> BinaryIO:
+def as_seekable(file: BinaryIO) -> BinaryIO:
+    """``file`` itself, or what remembers what has been read of it."""
     seekable = getattr(file, "seekable", lambda: hasattr(file, "seek"))
     return file if seekable() else ReplayedStream(file)
