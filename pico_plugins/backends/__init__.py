@@ -88,14 +88,15 @@ def resolve(name: str | None) -> str:
     a child of a process that has used it, and "auto" means another one there.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
+    origin = "" if name else ", which the environment's PICO_BACKEND names,"
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
-    if choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
+    if isinstance(choice, str) and choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
         msg = f"backend {choice!r} {unavailable()[choice]}"
         raise ValueError(msg)
     if choice not in installed:
-        msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
+        msg = f"backend {choice!r}{origin} is not available; installed: {', '.join(installed) or 'none'}"
         raise ValueError(msg)
     return choice
 
