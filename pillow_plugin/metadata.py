@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from typing import Any
@@ -13,6 +14,8 @@ from pico_plugins.metadata import EXIF_PREFIX, Metadata
 _XMP_IN_TEXT, _EXIF_IN_TEXT = "XML:com.adobe.xmp", "Raw profile type exif"
 """Keywords under which PNG files hold XMP, and ImageMagick's hold Exif."""
 
+# What TIFF files were compressed with is the one string that Pillow's formats put there and that is none.
+_NO_TEXTS = {"compression", "exif", "xmp", "icc_profile", "cicp", "dpi", "transparency", "text"}
 _LEFT_OUT_FIRST = ("text", "xmp", "exif", "icc_profile", "cicp", "dpi")
 
 
@@ -27,13 +30,23 @@ def metadata_of(image: Image.Image, keeps_colours: bool, **options: Any) -> Meta
     own = {name: value for name, value in _own(image).items() if options[name] is True}
     if not keeps_colours:
         own = {name: value for name, value in own.items() if name not in ("icc_profile", "cicp")}
+    for name, value in list(own.items()):
+        try:
+            Metadata(**{name: value})
+        except (TypeError, ValueError) as error:
+            del own[name]
+            _warn(name, error)
     for name in _LEFT_OUT_FIRST:
         try:
             return Metadata(**given, **own)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:  # too much of it all
             if own.pop(name, None) is not None:
-                warnings.warn(f"{name} of the image is not written: {error}", stacklevel=5)
+                _warn(name, error)
     return Metadata(**given)
+
+
+def _warn(name: str, error: Exception) -> None:
+    warnings.warn(f"{name} of the image is not written: {error}", stacklevel=6)
 
 
 def _given(name: str, value: object) -> object:
@@ -46,34 +59,40 @@ def _given(name: str, value: object) -> object:
 
 def _own(image: Image.Image) -> dict[str, Any]:
     """What ``image.info`` has for the fields of :class:`Metadata`, whoever put it there."""
-    info = image.info
-    exif, text = info.get("exif"), _texts(info)
-    if not exif and (profile := _unpacked_exif(text.get(_EXIF_IN_TEXT, ""))):
-        exif = profile
-    if exif:
+    info, text = image.info, _texts(image.info)
+    found = {name: info.get(name) for name in ("exif", "xmp", "icc_profile", "cicp")}
+    if _is_empty(found["exif"]):
+        found["exif"] = _unpacked_exif(text.get(_EXIF_IN_TEXT, ""))
+    if not _is_empty(found["exif"]):
         text.pop(_EXIF_IN_TEXT, None)
-        exif = _given("exif", exif)
-        exif = exif.removeprefix(EXIF_PREFIX) if isinstance(exif, bytes) else exif
-    found = {
-        "exif": exif,
-        "xmp": _given("xmp", info.get("xmp") or text.get(_XMP_IN_TEXT)),
-        "icc_profile": info.get("icc_profile"),
-        "cicp": info.get("cicp"),
-        "dpi": _resolution(info.get("dpi")),
-        "text": {keyword: value for keyword, value in text.items() if keyword != _XMP_IN_TEXT},
-    }
-    return {name: value for name, value in found.items() if value}
+    xmp = text.pop(_XMP_IN_TEXT, None)
+    if _is_empty(found["xmp"]):
+        found["xmp"] = xmp
+    for name in ("exif", "xmp"):
+        with contextlib.suppress(UnicodeEncodeError):
+            found[name] = _given(name, found[name])
+    found |= {"dpi": _resolution(info.get("dpi")), "text": text}
+    return {name: value for name, value in found.items() if not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, (bytes, str, dict)) and value in (b"", EXIF_PREFIX, "", {}))
 
 
 def _texts(info: dict) -> dict[str, str]:
     """PNG's texts, which stand among the rest, those of .pico files, and the comment of JPEG and GIF files."""
-    # The one other string that Pillow's formats leave there is what TIFF files were compressed with.
-    found = {
-        keyword: str(value) for keyword, value in info.items() if isinstance(value, str) and keyword != "compression"
-    }
+    found = {keyword: value for keyword, value in info.items() if isinstance(value, str) and keyword not in _NO_TEXTS}
     if isinstance(info.get("comment"), bytes):
         found["comment"] = _decoded(info["comment"])
-    return found | (info["text"] if isinstance(info.get("text"), dict) else {})
+    if isinstance(info.get("text"), dict):
+        found |= info["text"]
+    good = {}
+    for keyword, value in found.items():
+        try:
+            good |= Metadata(text={keyword: value}).text
+        except (TypeError, ValueError) as error:
+            _warn("text", error)
+    return good
 
 
 def _decoded(comment: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -209,14 +210,25 @@ def test_comments_are_kept(rgb, form):
 
 def test_what_an_image_says_and_a_file_cannot_hold_does_not_block_the_picture(rgb):
     """It was not asked for: it is left out, with a warning. What was asked for is an error."""
-    for name, value in {"xmp": bytes(33 << 20), "exif": 5, "icc_profile": [1], "text": {"a\0b": "c"}}.items():
+    wrong = {"xmp": bytes(33 << 20), "exif": 5, "icc_profile": [1], "cicp": b"abc", "text": {"a\0b": "c", "d": 1}}
+    for name, value in wrong.items():
         image = rgb.copy()
-        image.info.update({"Title": "kept"} if name != "text" else {}, **{name: value})
+        image.info |= {"Title": "kept", name: value}
         with pytest.warns(UserWarning, match=f"{name} of the image is not written"):
             shown = roundtrip(image)
-        assert name not in shown.info
+        assert {**shown.info, "pico": None} == {"text": {"Title": "kept"}, "pico": None}
         with pytest.raises((TypeError, ValueError)):
             roundtrip(rgb, **{name: value})
+    image = rgb.copy()
+    image.info |= {"xmp": bytes(20 << 20), "exif": bytes(10 << 20), "Title": "a" * (5 << 20)}
+    with pytest.warns(UserWarning, match="text of the image is not written: metadata of"):
+        shown = roundtrip(image)
+    assert len(shown.info["xmp"]) == 20 << 20
+    for odd in ("\ud800", np.array([1, 2]), object()):
+        for name in ("exif", "xmp", "icc_profile", "cicp", "dpi", "text", "XML:com.adobe.xmp"):
+            image.info = {name: odd}
+            with warnings.catch_warnings(record=True):
+                assert roundtrip(image).size == rgb.size
     for dpi in ((0, 0), (float("nan"), 72), 300, "72", None):
         image = rgb.copy()
         image.info["dpi"] = dpi
