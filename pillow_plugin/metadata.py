@@ -7,12 +7,22 @@ import math
 import warnings
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pico_plugins.metadata import EXIF_PREFIX, Metadata
 
 _XMP_IN_TEXT, _EXIF_IN_TEXT = "XML:com.adobe.xmp", "Raw profile type exif"
 """Keywords under which PNG files hold XMP, and ImageMagick's hold Exif."""
+
+_TIFF_TAGS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
 
 # What TIFF files were compressed with is the one string that Pillow's formats put there and that is none.
 _NO_TEXTS = {"compression", "exif", "xmp", "icc_profile", "cicp", "dpi", "transparency", "text"}
@@ -62,7 +72,7 @@ def _own(image: Image.Image) -> dict[str, Any]:
     info, text = image.info, _texts(image.info)
     found = {name: info.get(name) for name in ("exif", "xmp", "icc_profile", "cicp")}
     if _is_empty(found["exif"]):
-        found["exif"] = _unpacked_exif(text.get(_EXIF_IN_TEXT, ""))
+        found["exif"] = _unpacked_exif(text.get(_EXIF_IN_TEXT, "")) or _exif_of_tiff(image)
     if not _is_empty(found["exif"]):
         text.pop(_EXIF_IN_TEXT, None)
     xmp = text.pop(_XMP_IN_TEXT, None)
@@ -107,6 +117,24 @@ def _unpacked_exif(profile: str) -> bytes | None:
     try:
         return bytes.fromhex("".join(profile.split("\n")[3:])) or None
     except ValueError:
+        return None
+
+
+def _exif_of_tiff(image: Image.Image) -> bytes | None:
+    """What a TIFF file says beside how its pixels are stored. (Pillow has turned them upright already.)"""
+    if not hasattr(image, "tag_v2"):
+        return None
+    try:
+        tags, kept = image.getexif(), Image.Exif()
+        for tag in _TIFF_TAGS:
+            if tag in tags:
+                kept[tag] = tags[tag]
+        for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            if values := tags.get_ifd(ifd):
+                kept[ifd] = dict(values)
+        return kept.tobytes() if kept else None
+    except Exception as error:  # whatever Pillow makes of damaged tags
+        _warn("exif", error)
         return None
 
 

@@ -203,6 +203,26 @@ def test_exif_that_imagemagick_put_into_png_text(rgb):
     assert "text" not in shown.info
 
 
+def test_what_a_tiff_file_says_is_kept_as_exif(rgb):
+    """But not how it stores its pixels; and Pillow has applied its orientation."""
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a cup", 6
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:28 07:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    rgb.save(out, "TIFF", exif=exif.tobytes(), dpi=(300, 300))
+    found = roundtrip(Image.open(out))
+    tags = found.getexif()
+    assert found.size == rgb.size[::-1]
+    assert tags[0x010E] == "a cup"
+    assert tags.get_ifd(0x8769)[0x9003] == "2026:11:28 07:00:00"
+    assert tags.get_ifd(0x8825)[1] == "N"
+    assert set(tags) == {0x010E, 0x8769, 0x8825}
+    assert found.info["dpi"] == (300, 300)
+    assert "text" not in found.info
+    assert "exif" not in converted(rgb, "TIFF").info
+
+
 @pytest.mark.parametrize("form", ["JPEG", "GIF"])
 def test_comments_are_kept(rgb, form):
     assert converted(rgb, form, comment="caf\u00e9".encode("latin-1")).info["text"] == {"comment": "caf\u00e9"}
