@@ -7,7 +7,7 @@ from PIL import Image
 
 import pico_plugins
 from pico_plugins.alpha import decode_alpha, encode_alpha
-from pico_plugins.errors import DamagedError, LimitError
+from pico_plugins.errors import DamagedError, LimitError, UnsupportedError
 from pico_plugins.quality import level_of_quality, quality_of_level
 from tests.conftest import psnr
 
@@ -294,6 +294,20 @@ def test_alpha_is_lossless_and_opaque_is_free():
     Image.new("RGB", (6, 5)).save(lossy, "WEBP", quality=50)
     with pytest.raises(DamagedError, match="lossless"):
         decode_alpha(lossy.getvalue(), (5, 6))
+
+
+def test_a_pillow_without_webp_is_named(patch, tiled_file, monkeypatch):
+    """As some distributions and builds from source have it. Photos do without."""
+    from PIL import WebPImagePlugin
+
+    monkeypatch.setattr(WebPImagePlugin, "SUPPORTED", False)
+    assert pico_plugins.decode(pico_plugins.encode(patch)).shape == patch.shape
+    for work in (
+        lambda: pico_plugins.decode(tiled_file),
+        lambda: pico_plugins.encode(patch, fidelity="strict", quality=1),
+    ):
+        with pytest.raises(UnsupportedError, match="without WebP"):
+            work()
 
 
 def test_pillows_limit_on_pixels_is_met_with_our_own_error(patch, monkeypatch):

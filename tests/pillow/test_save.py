@@ -333,7 +333,6 @@ def test_text(rgb):
         {"lossless": True},
         {"distance": 0},
         {"transparency": 0},
-        {"append_images": [Image.new("L", (5, 5))]},
         {"bits": 16},
         {"bit_depth": 10},
     ],
@@ -342,10 +341,27 @@ def test_options_that_ask_for_another_picture_are_refused(rgb, option):
     (name,) = option
     with pytest.raises(ValueError, match=f"{name}="):
         roundtrip(rgb, **option)
-    with pytest.raises(ValueError, match="save_all"):
-        pillow_plugin.save(rgb, io.BytesIO(), save_all=True)
+    for several in ({"save_all": True}, {"append_images": [rgb]}):
+        with pytest.raises(ValueError, match=f"{next(iter(several))}=.*holds one image"):
+            pillow_plugin.save(rgb, io.BytesIO(), **several)
     harmless = dict(lossless=False, distance=None, transparency=None, append_images=[], bits=8)
     assert roundtrip(rgb, **harmless).size == rgb.size
+
+
+def test_animations_are_refused_with_their_count(tmp_path, rgb):
+    gif, path = tmp_path / "a.gif", tmp_path / "a.pico"
+    rgb.save(gif, save_all=True, append_images=[rgb.rotate(90), rgb.rotate(180)])
+    with (
+        Image.open(gif) as animation,
+        pytest.raises(ValueError, match=r"save_all=True of 3 images: .* holds one image"),
+    ):
+        animation.save(path, save_all=True)
+    with pytest.raises(ValueError, match="2 images"):
+        rgb.save(path, append_images=[rgb])
+    assert not path.exists()
+    rgb.save(path, save_all=True)
+    with Image.open(path) as image:
+        assert image.size == rgb.size
 
 
 def test_unknown_options_are_ignored(rgb):
