@@ -223,14 +223,18 @@ class Lazy:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_lazy_sources_are_read_once_in_the_calling_thread(photo, channels):
+@pytest.mark.parametrize("together", [1, 150 * 600 * 3, 1 << 25])
+def test_lazy_sources_are_read_once_in_the_calling_thread(photo, channels, together, monkeypatch):
     """A file that is read in turn, and a computation that costs (dask), give right pixels at the price of one pass."""
+    monkeypatch.setattr("pico_plugins.encoder.READ_TOGETHER", together)
     pixels = photo[..., 0] if channels == 1 else np.dstack([photo, photo[..., 0]])[..., :channels]
     lazy = Lazy(pixels)
     assert pico_plugins.encode(lazy, tile=100, threads=3) == pico_plugins.encode(pixels, tile=100)
     assert [row for rows in lazy.rows for row in rows] == list(range(400))
-    assert max(map(len, lazy.rows)) <= 108
+    assert max(map(len, lazy.rows)) <= max(108, together // (600 * channels))
     assert lazy.threads == {threading.get_ident()}
+    if together == 1 << 25:
+        assert len(lazy.rows) == 1
 
 
 @pytest.mark.parametrize(
