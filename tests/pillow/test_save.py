@@ -83,6 +83,14 @@ def test_palette_and_keyed_transparency_are_kept(rgb):
         assert np.array_equal(np.asarray(roundtrip(image))[..., 3], expected)
 
 
+def test_transparency_of_a_palette(rgb):
+    image = rgb.quantize(4)
+    image.putpalette(bytes([255, 0, 0, 255, 0, 255, 0, 100, 0, 0, 255, 0, 9, 9, 9, 9]), "RGBA")
+    expected = np.asarray(image.convert("RGBA"))[..., 3]
+    assert len(np.unique(expected)) == 4
+    assert np.array_equal(np.asarray(roundtrip(image))[..., 3], expected)
+
+
 @pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
 def test_sixteen_bits_are_refused_with_the_way_out(mode):
     """Scaled down they are 21 levels of a 12-bit microscope image. What the message says to do works."""
