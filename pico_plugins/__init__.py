@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from .telemetry import disable_for_onnxruntime
+
 if TYPE_CHECKING:
     from .authenticity import authenticity_map
     from .decoder import decode, decode_bands, decode_region
@@ -52,6 +54,8 @@ __all__ = [
     "read_header",
     "register_all",
 ]
+
+disable_for_onnxruntime()
 
 
 def __getattr__(name: str) -> object:

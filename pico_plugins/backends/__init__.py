@@ -11,11 +11,14 @@ import importlib
 import os
 import sys
 import threading
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from ..telemetry import disabled_for_openvino
 
 
 class Networks(Protocol):
@@ -88,14 +91,15 @@ def resolve(name: str | None) -> str:
     a child of a process that has used it, and "auto" means another one there.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
+    origin = "" if name else ", which the environment's PICO_BACKEND names,"
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
-    if choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
+    if isinstance(choice, str) and choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
         msg = f"backend {choice!r} {unavailable()[choice]}"
         raise ValueError(msg)
     if choice not in installed:
-        msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
+        msg = f"backend {choice!r}{origin} is not available; installed: {', '.join(installed) or 'none'}"
         raise ValueError(msg)
     return choice
 
@@ -109,7 +113,8 @@ def load(name: str | None, folder: Path, threads: int) -> Networks:
     with _loading:
         if key not in _loaded:
             backend = _BACKENDS[key[0]]
-            module = importlib.import_module(f".{backend.module}", __name__)
+            with disabled_for_openvino() if "openvino" in backend.packages else nullcontext():
+                module = importlib.import_module(f".{backend.module}", __name__)
             _loaded[key] = getattr(module, backend.cls)(folder, threads)
         return _loaded[key]
 

@@ -93,7 +93,7 @@ def command(
         if form == "JPEG" and image.mode == "RGBA":
             msg = "JPEG has no transparency: decode to another format"
             raise ValueError(msg)
-        kept = {name: info[name] for name in ("exif", "icc_profile", "xmp") if name in info}
+        kept = {name: info[name] for name in ("exif", "icc_profile", "xmp", "dpi") if name in info}
         if form == "PNG":
             kept["pnginfo"] = _png_text(info)
         with writing(target) as file:

@@ -20,7 +20,7 @@ from .batch import run_batch
 @click.option(
     "--fidelity", type=click.Choice(FIDELITIES), default="normal", show_default=True, help="strict: bounded error."
 )
-@click.option("--strip", is_flag=True, help="Leave out EXIF and XMP (the ICC profile stays: colours need it).")
+@click.option("--strip", is_flag=True, help="Leave out EXIF, XMP and text (the ICC profile stays: colours need it).")
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
 @click.option("--backend", help="Who runs the networks; pico info --backends lists them. [default: auto]")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
@@ -41,7 +41,7 @@ def command(
 
     def work(source: Path, target: Path, progress: Progress) -> str:
         with Image.open(source) as image:
-            kept = {} if strip else {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}
+            kept = {"exif": None, "xmp": None, "text": None} if strip else {}
             options = dict(quality=quality, fidelity=fidelity, threads=threads, backend=backend, progress=progress)
             pillow_plugin.save(image, target, **options, **kept)
             pixels = image.width * image.height

@@ -37,6 +37,7 @@ def describe(path: Path) -> dict[str, object]:
         "icc_profile_bytes": len(metadata.icc_profile or b""),
         "xmp_bytes": len(metadata.xmp or b""),
         "cicp": list(metadata.cicp or b""),
+        "dpi": metadata.dpi,
         "text": metadata.text,
     }
 
