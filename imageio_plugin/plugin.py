@@ -117,8 +117,9 @@ class PicoPlugin(PluginV3):
         xmp: bytes | None = None,
         text: dict[str, str] | None = None,
         dpi: tuple[float, float] | None = None,
-        realism: float = 0.0,
+        realism: float | None = None,
         fidelity: str = "normal",
+        tune: str = "pixels",
         threads: int | None = None,
         backend: str | None = None,
     ) -> bytes | None:
@@ -149,6 +150,7 @@ class PicoPlugin(PluginV3):
             metadata=Metadata(exif=exif, icc_profile=icc_profile, xmp=xmp, text=text or {}, dpi=dpi),
             realism=realism,
             fidelity=fidelity,
+            tune=tune,
             threads=threads,
             backend=backend,
         )

@@ -94,25 +94,15 @@ def encode_file(
 ) -> None:
     """Write ``pixels`` as a .pico file.
 
-<<<<<<< HEAD
-    ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. It is read window by window, so a
-    memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``tune``: "pixels" makes the error of
-    the faithful decoding small; "eye" spends the same bits on how the decoding at realism 1 looks. Both write the same
-    format. ``realism``: 0 ... 1, the default of later decoding; 0, or 1 for files tuned for the eye. ``fidelity``:
-    "strict" codes tiles better, some without loss, until no 8 x 8 pixels are further from the original than
-    :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect, and ``tune`` must be "pixels". ``tile``: side
-    of a tile in pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default:
-    one for each CPU). A path is replaced atomically, at the end.
-=======
     ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. A memory map or a lazy array with NumPy
     slicing will do: it is read from top to bottom, each row once, in the calling thread; 32 MB at a time, or 500 rows
     if they are more (a dask array with larger chunks computes them several times: rechunk or persist it).
-    ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of later decoding. ``fidelity``: "strict" codes tiles
-    better, some without loss, until no 8 x 8 pixels are further from the original than
-    :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect. ``tile``: side of a tile in pixels (default
-    504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default: one for each CPU). A path is
-    replaced atomically, at the end.
->>>>>>> faults-lib
+    ``quality``: 1 ... 100. ``tune``: "pixels" makes the error of the faithful decoding small; "eye" spends the same
+    bits on how the decoding at realism 1 looks. Both write the same format. ``realism``: 0 ... 1, the default of later
+    decoding; 0, or 1 for files tuned for the eye. ``fidelity``: "strict" codes tiles better, some without loss, until
+    no 8 x 8 pixels are further from the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no
+    effect, and ``tune`` must be "pixels". ``tile``: side of a tile in pixels (default 504; images up to 1024 x 1024 are
+    one tile). ``threads``: tiles coded at once (default: one for each CPU). A path is replaced atomically, at the end.
 
     Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails, and ``UnsupportedError``
     if the model has no encoder for ``tune``.
@@ -122,15 +112,12 @@ def encode_file(
     tune = check_tune(tune)
     realism = float(tune == "eye") if realism is None else check_realism(realism)
     strict = check_fidelity(fidelity)
-<<<<<<< HEAD
     if strict and tune == "eye":
         msg = "fidelity='strict' bounds the error of pixels: it cannot be combined with tune='eye'"
         raise ValueError(msg)
-=======
     if not isinstance(metadata, Metadata | None):
         msg = f"metadata must be a pico_plugins.Metadata, not {type(metadata).__name__}"
         raise TypeError(msg)
->>>>>>> faults-lib
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
     tile = as_integer(tile, "tile")
@@ -160,19 +147,11 @@ def encode_file(
         msg += "it into shorter pieces"
         raise LimitError(msg) from None
 
-<<<<<<< HEAD
-    def code(tile: Tile) -> tuple[bytes, bytes]:
-        alpha = b""
-        if header.alpha:
-            alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
-        return encode_tile(model, tile, tile.gather(rgb), level, strict=strict, gray=channels == 1, tune=tune), alpha
-=======
     def code(item: tuple[Tile, np.ndarray]) -> tuple[bytes, bytes]:
         tile, window = item[0].alone, item[1]
         colour = np.repeat(window, 3, axis=2) if channels == 1 else window[:, :, :3]
-        coded = encode_tile(model, tile, tile.gather(colour), level, strict=strict, gray=channels == 1)
+        coded = encode_tile(model, tile, tile.gather(colour), level, strict=strict, gray=channels == 1, tune=tune)
         return coded, encode_alpha(np.ascontiguousarray(tile.kept(window)[:, :, 3])) if header.alpha else b""
->>>>>>> faults-lib
 
     grid = header.grid
     coded = []

@@ -68,8 +68,9 @@ def save(
     text: dict[str, str] | bool | None = True,
     dpi: tuple[float, float] | bool | None = True,
     cicp: bytes | bool | None = True,
-    realism: float = 0.0,
+    realism: float | None = None,
     fidelity: str = "normal",
+    tune: str = "pixels",
     threads: int | None = None,
     backend: str | None = None,
     progress: Progress | None = None,
@@ -79,8 +80,8 @@ def save(
 
     ``Image.save`` takes the same options. ``exif``, ``xmp``, ``icc_profile``, ``text`` (keyword -> text), ``dpi``
     (across, down) and ``cicp`` are those of ``image.info`` unless given; None or empty leaves them out. Profile and
-    ``cicp`` are left out, too, if the colours have to be converted. ``realism``, ``fidelity``, ``threads``,
-    ``backend`` and ``progress`` are those of :func:`pico_plugins.encode_file`.
+    ``cicp`` are left out, too, if the colours have to be converted. ``realism``, ``fidelity``, ``tune``,
+    ``threads``, ``backend`` and ``progress`` are those of :func:`pico_plugins.encode_file`.
 
     Raises ``ValueError`` for options out of range and for those of other formats that ask for another picture
     (``lossless=True``); others are ignored, as everywhere in Pillow. ``OSError`` for a mode that cannot be written.
@@ -98,6 +99,7 @@ def save(
         metadata=metadata_of(image, keeps_colours(image, mode), **own),
         realism=realism,
         fidelity=fidelity,
+        tune=tune,
         threads=OPTIONS.threads if threads is None else threads,
         backend=OPTIONS.backend if backend is None else backend,
         progress=progress,
