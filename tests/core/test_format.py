@@ -110,7 +110,7 @@ def _with_head(data: bytes, **changes: int) -> bytes:
     [
         ({"version": 1}, UnsupportedError),
         ({"depth": 10}, UnsupportedError),
-        ({"flags": 4}, UnsupportedError),
+        ({"flags": 8}, UnsupportedError),
         ({"channels": 2}, NotPicoError),
         ({"level": 225}, NotPicoError),
         ({"tile": 31}, NotPicoError),
