@@ -1,7 +1,11 @@
-"""Saving an image layer as a .pico file."""
+"""Saving image layers as .pico files."""
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +15,29 @@ from pico_plugins.metadata import Metadata
 
 from .settings import default_fidelity, default_quality, default_realism
 
+LayerData = tuple[object, dict, str]
 
-def _pixels(data: object, rgb: bool) -> np.ndarray:
+NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+"""What some file system does not allow in a file's name."""
+
+
+def _pixels(data: object, meta: dict) -> np.ndarray:
     """The layer's pixels as the codec takes them. Raises ``TypeError`` that says what to do about any other.
 
     (No ``ValueError``: napari takes that to mean that nobody can write the layer, and does not show the message.)
     """
+    data = data[0] if meta.get("multiscale") else data
     dtype, shape = np.dtype(data.dtype), tuple(data.shape)
     if dtype != np.uint8:
+        real = "np.abs(layer.data)" if dtype.kind == "c" else "layer.data"
+        nan = " (give NaN and infinite values a number first: np.nan_to_num)" if dtype.kind in "fc" else ""
         msg = (
             f"PICO stores 8 bits a channel, this layer is {dtype}. Convert it first, in the console for example with "
-            "skimage.util.img_as_ubyte(skimage.exposure.rescale_intensity(layer.data)), or save it losslessly as TIFF"
+            f"skimage.exposure.rescale_intensity({real}, out_range=np.uint8).astype(np.uint8){nan}, "
+            "or save it losslessly as TIFF"
         )
         raise TypeError(msg)
-    if len(shape) != (3 if rgb else 2):
+    if len(shape) != (3 if meta.get("rgb") else 2):
         msg = f"PICO stores one 2-D image; this layer is {' x '.join(map(str, shape))}: save a single slice of it"
         raise TypeError(msg)
     return data
@@ -36,15 +49,45 @@ def kept_metadata(found: dict) -> Metadata:
     return Metadata(**{name: found[name] for name in names if isinstance(found.get(name), bytes)})
 
 
+def _with_suffix(path: str) -> str:
+    return path if path.lower().endswith(".pico") else f"{path}.pico"
+
+
 def write_image(path: str, data: object, meta: dict) -> list[str]:
     """Write one image layer, uint8 gray, RGB or RGBA, as the settings say. Returns the paths.
 
     Of a multiscale layer its full resolution is written. Exif, ICC profile and XMP of a .pico or photo that was opened
     are kept. Raises ``TypeError`` for other data, ``OSError`` when writing fails; an existing file then stays.
     """
-    pixels = _pixels(data[0] if meta.get("multiscale") else data, bool(meta.get("rgb")))
-    path = path if path.lower().endswith(".pico") else f"{path}.pico"
+    pixels = _pixels(data, meta)
+    path = _with_suffix(path)
     metadata = kept_metadata(meta.get("metadata", {}))
     options = dict(realism=default_realism(), fidelity=default_fidelity(), metadata=metadata)
     encode_file(Path(path), pixels, default_quality(), **options)
     return [path]
+
+
+def write_images(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write each of several image layers to a file of its own: ``scan.pico`` becomes ``scan-NAME.pico`` for each name.
+
+    Returns the paths. Everything else as in :func:`write_image`. Nothing is written if one of the layers cannot be, nor
+    if one of the files exists (``FileExistsError``): nobody has been asked about these names.
+    """
+    stem, suffix = os.path.splitext(_with_suffix(path))
+    paths: list[str] = []
+    for data, meta, _ in layers:
+        try:
+            _pixels(data, meta)
+        except TypeError as error:
+            msg = f"layer {meta.get('name')!r}: {error}"
+            raise TypeError(msg) from None
+        name = NOT_IN_NAMES.sub("_", meta.get("name") or "image")
+        target, copies = f"{stem}-{name}{suffix}", 1
+        while target.casefold() in (other.casefold() for other in paths):
+            target, copies = f"{stem}-{name}-{copies}{suffix}", copies + 1
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        paths.append(target)
+    for target, (data, meta, _) in zip(paths, layers, strict=True):
+        write_image(target, data, meta)
+    return paths

@@ -1,9 +1,11 @@
 """The plugin's functions and manifest, as npe2 calls them; no window."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ npe2 = pytest.importorskip("npe2")
 import pico_plugins
 from napari_plugin import reader, sample_data, writer
 from napari_plugin.reader import get_reader
-from napari_plugin.writer import write_image
+from napari_plugin.writer import write_image, write_images
 
 WITH_A_WINDOW = ("napari_plugin.compare", "napari_plugin.authenticity")
 
@@ -89,6 +91,61 @@ def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
     meta = {"rgb": True, "multiscale": True, "metadata": {"exif": {"not": "bytes"}}}
     assert write_image(path, [patch, patch[::2, ::2]], meta) == [path]
     assert pico_plugins.read_header(path).shape == patch.shape
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.linspace(-3, 3, 601).reshape(1, -1),
+        np.linspace(-300, 300, 601).astype(np.int32).reshape(1, -1),
+        np.arange(65536, dtype=np.uint16).reshape(256, 256),
+        np.nan_to_num(np.array([[np.nan, -1.0, 0.5, 1.0]])),
+        np.array([[False, True]]),
+        np.array([[0, 3j, 4 + 3j]]),
+    ],
+    ids=lambda data: str(data.dtype),
+)
+def test_the_advice_for_other_types_keeps_the_order_of_all_values(tmp_path, data):
+    """Whoever follows it gets 0 for the least value, 255 for the greatest, and nothing in between is cut off."""
+    skimage = pytest.importorskip("skimage")
+    with pytest.raises(TypeError) as refused:
+        write_image(str(tmp_path / "a.pico"), data, {"rgb": False})
+    says = str(refused.value)
+    assert ("np.nan_to_num" in says) == (data.dtype.kind in "fc")
+    expression = re.search(r"skimage\.exposure.*?astype\(np\.uint8\)", says).group()
+    advised = eval(expression, {"np": np, "skimage": skimage, "layer": SimpleNamespace(data=data)})
+    assert (advised.dtype, advised.min(), advised.max()) == (np.uint8, 0, 255)
+    real = np.abs(data) if data.dtype.kind == "c" else data.astype(float)
+    assert np.abs(advised - (real - real.min()) / np.ptp(real) * 255).max() <= 1
+    write_image(str(tmp_path / "a.pico"), advised, {"rgb": False})
+
+
+def test_several_layers_become_several_files(tmp_path, patch):
+    """As File > Save Selected Layers does it."""
+    gray = patch[..., 0]
+    layers = [
+        (patch, {"name": "nuclei", "rgb": True}, "image"),
+        ([gray, gray[::2, ::2]], {"name": "a/b", "rgb": False, "multiscale": True}, "image"),
+        (gray[:20], {"name": "A:b", "rgb": False}, "image"),
+    ]
+    written = npe2.write(str(tmp_path / "scan.pico"), layers)
+    names = ["scan-nuclei.pico", "scan-a_b.pico", "scan-A_b-1.pico"]  # no two that some file system takes for the same
+    assert written == [str(tmp_path / name) for name in names]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert [pico_plugins.read_header(path).shape for path in written] == [patch.shape, gray.shape, (20, gray.shape[1])]
+    assert npe2.write(str(tmp_path / "one.pico"), layers[:1]) == [str(tmp_path / "one.pico")]
+
+
+def test_of_several_layers_none_is_written_if_one_cannot_be(tmp_path, patch):
+    layers = [(patch, {"name": name, "rgb": True}, "image") for name in ("a", "b")]
+    deep = (patch[..., 0].astype(np.int16), {"name": "deep", "rgb": False}, "image")
+    with pytest.raises(TypeError, match=r"layer 'deep': .* int16.*Convert it first"):
+        write_images(str(tmp_path / "scan.pico"), [*layers, deep])
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "scan-b.pico").write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError, match=r"scan-b\.pico"):
+        write_images(str(tmp_path / "scan.pico"), layers)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"somebody's"]
 
 
 @pytest.mark.parametrize(
