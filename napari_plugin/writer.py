@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pico_plugins.encoder import encode_file
-from pico_plugins.metadata import Metadata
+from pico_plugins.metadata import METADATA_CHUNKS, Metadata
 
 from .settings import default_fidelity, default_quality, default_realism
 
@@ -24,7 +24,8 @@ NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 def _pixels(data: object, meta: dict) -> np.ndarray:
     """The layer's pixels as the codec takes them. Raises ``TypeError`` that says what to do about any other.
 
-    (No ``ValueError``: napari takes that to mean that nobody can write the layer, and does not show the message.)
+    (No ``ValueError``: napari takes that to mean that nobody can write the layer, and does not show the message. The
+    same holds for all that writes.)
     """
     data = data[0] if meta.get("multiscale") else data
     dtype, shape = np.dtype(data.dtype), tuple(data.shape)
@@ -44,9 +45,15 @@ def _pixels(data: object, meta: dict) -> np.ndarray:
 
 
 def kept_metadata(found: dict) -> Metadata:
-    """What of a layer's metadata a .pico file can hold, if it came from one or from a photo."""
-    names = ("exif", "icc_profile", "xmp", "cicp")
-    return Metadata(**{name: found[name] for name in names if isinstance(found.get(name), bytes)})
+    """What a .pico file can hold of a layer's metadata, if it came from one or from a photo.
+
+    Raises ``ValueError`` if that is too much.
+    """
+    kept = {name: found[name] for name in METADATA_CHUNKS.values() if isinstance(found.get(name), bytes)}
+    text = found.get("text")
+    if isinstance(text, dict):
+        kept["text"] = {name: value for name, value in text.items() if isinstance(name, str) and isinstance(value, str)}
+    return Metadata(**kept)
 
 
 def _with_suffix(path: str) -> str:
@@ -56,14 +63,18 @@ def _with_suffix(path: str) -> str:
 def write_image(path: str, data: object, meta: dict) -> list[str]:
     """Write one image layer, uint8 gray, RGB or RGBA, as the settings say. Returns the paths.
 
-    Of a multiscale layer its full resolution is written. Exif, ICC profile and XMP of a .pico or photo that was opened
-    are kept. Raises ``TypeError`` for other data, ``OSError`` when writing fails; an existing file then stays.
+    Of a multiscale layer its full resolution is written. Exif, ICC profile, XMP and texts of a .pico or photo that was
+    opened are kept. Raises ``TypeError`` for other data, ``RuntimeError`` for what is too large for the format,
+    ``OSError`` when writing fails; an existing file then stays.
     """
     pixels = _pixels(data, meta)
     path = _with_suffix(path)
-    metadata = kept_metadata(meta.get("metadata", {}))
-    options = dict(realism=default_realism(), fidelity=default_fidelity(), metadata=metadata)
-    encode_file(Path(path), pixels, default_quality(), **options)
+    try:
+        metadata = kept_metadata(meta.get("metadata", {}))
+        options = dict(realism=default_realism(), fidelity=default_fidelity(), metadata=metadata)
+        encode_file(Path(path), pixels, default_quality(), **options)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from error  # napari would hide it
     return [path]
 
 

@@ -71,8 +71,72 @@ def test_a_large_image_is_a_pyramid_that_has_decoded_nothing(tmp_path, photo, mo
 def test_what_is_not_ours_gets_no_reader(tmp_path, path):
     other = tmp_path / "other.pico"
     other.write_bytes(b"something else")
-    for wrong in (str(other), str(tmp_path / "none.pico"), str(tmp_path), [path, path], []):
+    for wrong in (str(other), str(tmp_path / "none.pico"), str(tmp_path), [path, str(other)], []):
         assert get_reader(wrong) is None
+
+
+def stacked(paths: list[str]) -> tuple:
+    """The one layer that npe2, and with it ``viewer.open(paths, stack=True, plugin=None)``, makes of several files."""
+    pytest.importorskip("dask.array")
+    npe2.PluginManager.instance().discover()
+    (layer,) = npe2.read(paths, stack=True)
+    return layer
+
+
+def test_several_files_are_a_stack_that_decodes_what_is_looked_at(tmp_path, patch, monkeypatch):
+    images = [patch, patch[::-1].copy(), patch // 2]
+    paths = [str(tmp_path / f"{number}.pico") for number in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        pico_plugins.encode_file(path, image)
+    data, options, kind = stacked(paths)
+    assert (data.shape, data.dtype, kind) == ((3, *patch.shape), np.uint8, "image")
+    assert (options["name"], options["rgb"], options["multiscale"]) == ("0", True, False)
+    read = []
+    decode_region = pico_plugins.decode_region
+    monkeypatch.setattr(
+        "napari_plugin.stack.decode_region", lambda path, *a, **o: read.append(path) or decode_region(path, *a, **o)
+    )
+    assert np.array_equal(np.asarray(data[1]), pico_plugins.decode(paths[1]))
+    assert read == [paths[1]]
+    assert np.array_equal(np.asarray(data[:, 5:9, 2]), [pico_plugins.decode(path)[5:9, 2] for path in paths])
+
+
+def test_a_stack_of_large_files_is_a_pyramid(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr(reader, "LAZY_FROM", 100_000)
+    monkeypatch.setattr("napari_plugin.stack.CHUNK", 200)
+    gray = photo[:397, :, 1]  # sides that no chunk divides
+    paths = [str(tmp_path / f"{number}.pico") for number in range(2)]
+    for path, image in zip(paths, (gray, 255 - gray), strict=True):
+        pico_plugins.encode_file(path, image, tile=120)
+    levels, options, _ = stacked(paths)
+    assert (options["rgb"], options["multiscale"]) == (False, True)
+    for level, scale in zip(levels, (1, 1 / 2, 1 / 4, 1 / 8), strict=True):
+        assert np.array_equal(np.asarray(level), [pico_plugins.decode(path, scale=scale) for path in paths])
+    assert levels[0].numblocks == (2, 4, 5)
+
+
+def test_damage_in_a_stack_is_gray_in_its_reduced_images_and_an_error_at_full_size(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr(reader, "LAZY_FROM", 100_000)
+    paths = [str(tmp_path / f"{number}.pico") for number in range(2)]
+    broken = bytearray(pico_plugins.encode(photo, tile=120))
+    (tmp_path / "0.pico").write_bytes(broken)
+    broken[-10] ^= 1
+    (tmp_path / "1.pico").write_bytes(broken)
+    levels, _, _ = stacked(paths)
+    with pytest.warns(UserWarning, match=r"1\.pico stay gray: 1 damaged"):
+        small = np.asarray(levels[2])
+    assert (small[1, -1, -1] == 128).all()
+    assert np.array_equal(small[0], pico_plugins.decode(paths[0], scale=1 / 4))
+    with pytest.raises(pico_plugins.PicoError, match="checksum"):
+        np.asarray(levels[0])
+
+
+def test_images_of_different_sizes_are_no_stack(tmp_path, patch):
+    paths = [str(tmp_path / name) for name in ("a.pico", "b.pico")]
+    pico_plugins.encode_file(paths[0], patch)
+    pico_plugins.encode_file(paths[1], patch[..., 0])
+    with pytest.raises(ValueError, match=r"a\.pico and .*b\.pico are 75 x 90 x 3 and 75 x 90"):
+        stacked(paths)
 
 
 def test_write_what_was_read_with_its_metadata(tmp_path, tiled_file):
@@ -82,7 +146,8 @@ def test_write_what_was_read_with_its_metadata(tmp_path, tiled_file):
     assert write_image(target, data, {**options, "multiscale": False}) == [f"{target}.pico"]
     header = pico_plugins.read_header(f"{target}.pico")
     assert header.shape == data.shape
-    assert header.metadata.exif == pico_plugins.read_header(tiled_file).metadata.exif
+    assert header.metadata == pico_plugins.read_header(tiled_file).metadata
+    assert header.metadata.exif and header.metadata.text
     assert header.info()["pico"]["quality"] == 75
 
 
@@ -128,6 +193,7 @@ def test_several_layers_become_several_files(tmp_path, patch):
         ([gray, gray[::2, ::2]], {"name": "a/b", "rgb": False, "multiscale": True}, "image"),
         (gray[:20], {"name": "A:b", "rgb": False}, "image"),
     ]
+    npe2.PluginManager.instance().discover()
     written = npe2.write(str(tmp_path / "scan.pico"), layers)
     names = ["scan-nuclei.pico", "scan-a_b.pico", "scan-A_b-1.pico"]  # no two that some file system takes for the same
     assert written == [str(tmp_path / name) for name in names]
@@ -162,6 +228,13 @@ def test_other_layers_are_refused_with_a_way_out(tmp_path, data, rgb, says):
     with pytest.raises(TypeError, match=says):
         write_image(str(path), data, {"rgb": rgb})
     assert not path.exists()
+
+
+def test_what_is_too_large_for_the_format_is_said(tmp_path, patch):
+    """napari would take a ``ValueError`` for "nobody can write this", and say so instead of the reason."""
+    with pytest.raises(RuntimeError, match="metadata of"):
+        write_image(str(tmp_path / "a.pico"), patch, {"rgb": True, "metadata": {"exif": bytes(80 << 20)}})
+    assert not list(tmp_path.iterdir())
 
 
 def test_quality_and_realism_come_from_the_settings(tmp_path, patch, monkeypatch):

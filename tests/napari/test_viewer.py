@@ -51,6 +51,34 @@ def test_a_pyramid_decodes_what_is_in_view(viewer, qtbot, tmp_path, photo, monke
     assert 0 < len(decoded) < len(image.header.grid) / 2
 
 
+def test_open_a_stack_and_step_through_it(viewer, tmp_path, photo):
+    paths = [tmp_path / name for name in ("a.pico", "b.pico")]
+    for path, image in zip(paths, (photo, photo[::-1].copy()), strict=True):
+        pico_plugins.encode_file(path, image, 60)
+    (layer,) = viewer.open(paths, stack=True, plugin=None)
+    assert (layer.name, layer.rgb, layer.data.shape) == ("a", True, (2, *photo.shape))
+    for step, path in enumerate(paths):
+        viewer.dims.set_current_step(0, step)
+        assert np.array_equal(layer._slice.image.raw, pico_plugins.decode(path))
+
+
+def test_open_without_a_plugin_names_it(viewer, tmp_path, photo):
+    """``plugin`` is napari's own by default, which takes none of ours: its message says who does."""
+    path = tmp_path / "photo.pico"
+    pico_plugins.encode_file(path, photo, 60)
+    with pytest.raises(ValueError, match="'pico-plugins'"):
+        viewer.open(path)
+
+
+def test_save_several_selected_layers(viewer, tmp_path, photo):
+    for name in ("red", "green", "blue"):
+        viewer.add_image(photo[..., 0], name=name)
+    viewer.layers.selection = {viewer.layers["red"], viewer.layers["blue"]}
+    written = viewer.layers.save(str(tmp_path / "photo.pico"), selected=True)
+    assert written == [str(tmp_path / name) for name in ("photo-red.pico", "photo-blue.pico")]
+    assert all(pico_plugins.read_header(path).shape == (400, 600) for path in written)
+
+
 @pytest.mark.parametrize("key, shape", [("coffee", (400, 600, 3)), ("camera", (512, 512))])
 def test_sample(viewer, key, shape):
     (layer,) = viewer.open_sample("pico-plugins", key)
