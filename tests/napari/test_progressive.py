@@ -99,6 +99,26 @@ def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
     assert np.array_equal(shown[:70], pico_plugins.decode(file, scale=1 / 8)[:70])
 
 
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_first_look_at_a_damaged_place_is_gray_at_once(file, level):
+    """Few tiles are waited for, and one of them is damaged: the others are shown, and why one is not."""
+    broken = bytearray(file)
+    broken[-10] ^= 1  # the last tile
+    image = ProgressiveImage(bytes(broken), lambda image: None)
+    by = image.levels[level].reduction
+    with pytest.warns(UserWarning, match="stay gray: .*checksum") as said:
+        part = image.levels[level][-200 // by :, -200 // by :]
+    assert len(said) == 1
+    expected = pico_plugins.decode(file, scale=1 / by)[-200 // by :, -200 // by :].copy()
+    last = image.header.grid[len(image.header.grid) - 1].reduced(by)
+    rows, columns = last.rows[1] - last.rows[0], last.columns[1] - last.columns[0]
+    expected[-rows:, -columns:] = 128
+    assert np.array_equal(part, expected)
+    assert np.array_equal(image.levels[level][-200 // by :, -200 // by :], part)  # neither tried nor said again
+    with pytest.raises(pico_plugins.PicoError, match="checksum"):  # never saved as if it were the image
+        image.levels[0][-200:, -200:]
+
+
 def test_quitting_does_not_wait_for_the_rest(tmp_path, photo):
     write_huge(tmp_path / "huge.pico", photo)
     code = f"""
