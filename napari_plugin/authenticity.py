@@ -14,6 +14,8 @@ from pico_plugins.errors import PicoError
 from pico_plugins.header import Header
 from pico_plugins.reader import read_header
 
+from .placement import placement
+
 
 def show_authenticity(viewer: napari.Viewer) -> None:
     """Compute the map on a thread and add it above the selected layer, which must come from a .pico file."""
@@ -35,7 +37,7 @@ def show_authenticity(viewer: napari.Viewer) -> None:
 def _add(viewer: napari.Viewer, layer: Image, header: Header, chance: np.ndarray) -> None:
     name = f"{Path(layer.source.path).stem}: synthesised"
     options = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "opacity": 0.7}
-    viewer.add_image(chance, name=name, scale=layer.scale, translate=layer.translate, **options)
+    viewer.add_image(chance, name=name, **placement(layer), **options)
     if not chance.any():
         why = "it is a strict file" if header.strict else "nothing is synthesised in it"
         napari.utils.notifications.show_info(f"The map is empty: {why}.")

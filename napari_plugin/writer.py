@@ -10,12 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
+from pico_plugins.decoder import decode
 from pico_plugins.encoder import encode_file
+from pico_plugins.errors import PicoError
+from pico_plugins.files import writing
 from pico_plugins.metadata import METADATA_CHUNKS, Metadata
 
 from .settings import default_fidelity, default_quality, default_realism
 
 LayerData = tuple[object, dict, str]
+
+PICO_FILE = "pico_file"
+"""Where the metadata of a layer may hold the very file that its pixels were decoded from."""
 
 NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 """What some file system does not allow in a file's name."""
@@ -56,6 +62,15 @@ def kept_metadata(found: dict) -> Metadata:
     return Metadata(**kept)
 
 
+def _file_of(pixels: np.ndarray, found: dict) -> bytes | None:
+    """The file among a layer's metadata if its pixels are still what that decodes to: coding them anew loses more."""
+    file = found.get(PICO_FILE)
+    try:
+        return file if isinstance(file, bytes) and np.array_equal(decode(file), pixels) else None
+    except PicoError:
+        return None
+
+
 def _with_suffix(path: str) -> str:
     return path if path.lower().endswith(".pico") else f"{path}.pico"
 
@@ -69,8 +84,13 @@ def write_image(path: str, data: object, meta: dict) -> list[str]:
     """
     pixels = _pixels(data, meta)
     path = _with_suffix(path)
+    found = meta.get("metadata", {})
+    if (file := _file_of(pixels, found)) is not None:
+        with writing(path) as target:
+            target.write(file)
+        return [path]
     try:
-        metadata = kept_metadata(meta.get("metadata", {}))
+        metadata = kept_metadata(found)
         options = dict(realism=default_realism(), fidelity=default_fidelity(), metadata=metadata)
         encode_file(Path(path), pixels, default_quality(), **options)
     except ValueError as error:
