@@ -122,6 +122,66 @@ def test_menus_offer_the_widget(viewer):
     assert "PICO: compress and compare" in [widget.display_name for widget in manager.iter_widgets()]
 
 
+@pytest.fixture
+def synthesised(monkeypatch):
+    """Runs the command as the menu does, and gives the warnings that it shows."""
+    import napari
+    from napari._app_model import get_app_model
+
+    said = []
+    monkeypatch.setattr(napari.utils.notifications, "show_warning", said.append)
+
+    def run():
+        get_app_model().commands.execute_command("pico-plugins.authenticity").result()
+        return said
+
+    return run
+
+
+def test_the_map_lies_on_its_image(viewer, qtbot, tmp_path, photo, synthesised):
+    path = tmp_path / "photo.pico"
+    pico_plugins.encode_file(path, photo, 60)
+    affine = [[1, 0.2, 10], [0, 1, 5], [0, 0, 1]]
+    place = dict(scale=(0.5, 0.25), translate=(7, -3), rotate=30, shear=[0.2], affine=affine, units=("um", "um"))
+    (layer,) = viewer.open(str(path), plugin=None, axis_labels=("y", "x"), **place)
+    assert synthesised() == []
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    shown = viewer.layers[-1]
+    for point in ((0, 0), (100, 200), (399, 17)):
+        assert np.allclose(shown.data_to_world(point), layer.data_to_world(point))
+    assert (shown.units, shown.axis_labels) == (layer.units, layer.axis_labels)
+
+
+def test_there_is_no_map_of_what_is_not_one_file(viewer, tmp_path, photo, synthesised):
+    """Of a stack, of pixels that have been replaced: they would lie under another picture's map."""
+    paths = [tmp_path / name for name in ("a.pico", "b.pico")]
+    for path in paths:
+        pico_plugins.encode_file(path, photo, 60)
+    viewer.open(paths, stack=True, plugin=None)
+    assert len(synthesised()) == 1
+    (layer,) = viewer.open(str(paths[0]), plugin=None)
+    layer.data = photo[:100]
+    assert len(synthesised()) == 2
+
+
+def test_no_map_of_an_image_that_has_gone(viewer, qtbot, tmp_path, photo, synthesised, monkeypatch):
+    path, done = tmp_path / "photo.pico", []
+    pico_plugins.encode_file(path, photo, 60)
+
+    def compute(path):
+        chance = pico_plugins.authenticity_map(path)
+        done.append(path)
+        return chance
+
+    monkeypatch.setattr("napari_plugin.authenticity.authenticity_map", compute)
+    viewer.open(str(path), plugin=None)
+    synthesised()
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: bool(done), timeout=20_000)
+    qtbot.wait(500)
+    assert not viewer.layers
+
+
 def test_what_is_synthesised(viewer, qtbot, tmp_path, photo, monkeypatch):
     """By its command, as the menu runs it."""
     import napari
