@@ -41,6 +41,11 @@ class ProgressiveImage(LazyImage):
         # arrives later has to arrive in the same memory.
         self._overview: np.ndarray | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy, such as that of a duplicated layer, answers at once as well."""
+        _, arguments = super().__reduce__()
+        return ProgressiveImage, (*arguments, self._updated)
+
     def read(self, reduction: int, box: Box) -> np.ndarray:
         """As :meth:`LazyImage.read`, but with stand-ins for what is not decoded yet if ``reduction`` is not 1."""
         if reduction == 1 or box[0] >= box[2] or box[1] >= box[3]:

@@ -1,5 +1,6 @@
 """The pyramid behind large layers: it answers at once, and in the end with the right pixels."""
 
+import copy
 import subprocess
 import sys
 import time
@@ -97,6 +98,21 @@ def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
     assert image._thread is None
     assert (shown[-1, -1] == 128).all()
     assert np.array_equal(shown[:70], pico_plugins.decode(file, scale=1 / 8)[:70])
+
+
+def test_a_copy_answers_at_once_as_well(tmp_path, file):
+    """napari copies deeply what it duplicates."""
+    path = tmp_path / "a.pico"
+    path.write_bytes(file)
+    updates = []
+    levels = copy.deepcopy(ProgressiveImage(path, updates.append).levels)
+    image = levels[0].image
+    assert isinstance(image, ProgressiveImage)
+    assert all(level.image is image for level in levels)
+    small = np.asarray(levels[3])
+    assert (small == 128).any(axis=-1).all()  # nothing was waited for
+    settle(image)
+    assert np.array_equal(np.asarray(levels[3]), pico_plugins.decode(file, scale=1 / 8))
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

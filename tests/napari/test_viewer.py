@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-pytest.importorskip("napari")
+napari = pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 if not os.environ.get("DISPLAY") and not shutil.which("Xvfb"):
     pytest.skip("neither a screen nor Xvfb", allow_module_level=True)
@@ -49,6 +49,19 @@ def test_a_pyramid_decodes_what_is_in_view(viewer, qtbot, tmp_path, photo, monke
     qtbot.waitUntil(lambda: layer.data_level == 0, timeout=20_000)
     decoded = [key for key in image._cache if key[1] == 1]
     assert 0 < len(decoded) < len(image.header.grid) / 2
+
+
+def test_a_pyramid_is_drawn_in_every_window(make_napari_viewer, qtbot, tmp_path, photo, monkeypatch):
+    monkeypatch.setattr(reader, "LAZY_FROM", 1_000_000)
+    path = tmp_path / "big.pico"
+    pico_plugins.encode_file(path, np.tile(photo, (6, 6, 1)), 30, tile=504)
+    first, second = make_napari_viewer(show=True), make_napari_viewer(show=True)
+    (layer,) = first.open(str(path), plugin=None)
+    second.window._qt_window.activateWindow()
+    colour = pico_plugins.decode(path, scale=1 / 8).mean((0, 1))
+    qtbot.waitUntil(lambda: np.abs(layer._slice.image.raw.mean((0, 1)) - colour).max() < 5, timeout=60_000)
+    assert np.ptp(layer.thumbnail[..., 0].astype(int)) > 100  # made when it was drawn last
+    assert napari.current_viewer() is second
 
 
 def test_open_a_stack_and_step_through_it(viewer, tmp_path, photo):
@@ -125,7 +138,6 @@ def test_menus_offer_the_widget(viewer):
 @pytest.fixture
 def synthesised(monkeypatch):
     """Runs the command as the menu does, and gives the warnings that it shows."""
-    import napari
     from napari._app_model import get_app_model
 
     said = []
@@ -184,7 +196,6 @@ def test_no_map_of_an_image_that_has_gone(viewer, qtbot, tmp_path, photo, synthe
 
 def test_what_is_synthesised(viewer, qtbot, tmp_path, photo, monkeypatch):
     """By its command, as the menu runs it."""
-    import napari
     from napari._app_model import get_app_model
 
     commands = get_app_model().commands
