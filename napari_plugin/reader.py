@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +13,19 @@ if TYPE_CHECKING:
     from pico_plugins.header import Header
 
 LayerData = tuple[object, dict, str]
+Paths = str | os.PathLike | Sequence[str | os.PathLike]
 
 LAZY_FROM = 4_000_000
 """Images with more pixels than this become a pyramid."""
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """The function that reads ``path``, or None if not all of it are .pico files. Looks at their first bytes only."""
     paths = _listed(path)
     return read if paths and all(_is_pico(path) for path in paths) else None
 
 
-def read(path: str | Sequence[str]) -> list[LayerData]:
+def read(path: Paths) -> list[LayerData]:
     """One image layer; of several paths, a stack of them.
 
     Raises ``OSError`` or a ``PicoError`` for a damaged file, ``ValueError`` for a stack of different sizes.
@@ -61,8 +63,8 @@ def _read_stack(paths: list[str], header: Header, options: dict) -> LayerData:
     return levels if options["multiscale"] else levels[0], options, "image"
 
 
-def _listed(path: str | Sequence[str]) -> list[str]:
-    return [path] if isinstance(path, str) else list(path)
+def _listed(path: Paths) -> list[str]:
+    return [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(each) for each in path]
 
 
 def _is_pico(path: str) -> bool:

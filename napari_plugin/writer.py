@@ -26,6 +26,9 @@ PICO_FILE = "pico_file"
 NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 """What some file system does not allow in a file's name."""
 
+LONGEST_NAME = 100
+"""So many characters of a layer's name go into the file's."""
+
 
 def _pixels(data: object, meta: dict) -> np.ndarray:
     """The layer's pixels as the codec takes them. Raises ``TypeError`` that says what to do about any other.
@@ -71,8 +74,14 @@ def _file_of(pixels: np.ndarray, found: dict) -> bytes | None:
         return None
 
 
-def _with_suffix(path: str) -> str:
-    return path if path.lower().endswith(".pico") else f"{path}.pico"
+def _has_suffix(path: str) -> bool:
+    return path.lower().endswith(".pico")
+
+
+def _refuse_existing(path: str) -> None:
+    """``FileExistsError`` for a name that we made: nobody has been asked whether that file may be replaced."""
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
 
 def write_image(path: str, data: object, meta: dict) -> list[str]:
@@ -83,7 +92,9 @@ def write_image(path: str, data: object, meta: dict) -> list[str]:
     ``OSError`` when writing fails; an existing file then stays.
     """
     pixels = _pixels(data, meta)
-    path = _with_suffix(path)
+    if not _has_suffix(path):
+        path = f"{path}.pico"
+        _refuse_existing(path)
     found = meta.get("metadata", {})
     if (file := _file_of(pixels, found)) is not None:
         with writing(path) as target:
@@ -102,9 +113,9 @@ def write_images(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write each of several image layers to a file of its own: ``scan.pico`` becomes ``scan-NAME.pico`` for each name.
 
     Returns the paths. Everything else as in :func:`write_image`. Nothing is written if one of the layers cannot be, nor
-    if one of the files exists (``FileExistsError``): nobody has been asked about these names.
+    if one of the files exists (``FileExistsError``).
     """
-    stem, suffix = os.path.splitext(_with_suffix(path))
+    stem, suffix = os.path.splitext(path if _has_suffix(path) else f"{path}.pico")
     paths: list[str] = []
     for data, meta, _ in layers:
         try:
@@ -112,12 +123,11 @@ def write_images(path: str, layers: Sequence[LayerData]) -> list[str]:
         except TypeError as error:
             msg = f"layer {meta.get('name')!r}: {error}"
             raise TypeError(msg) from None
-        name = NOT_IN_NAMES.sub("_", meta.get("name") or "image")
+        name = NOT_IN_NAMES.sub("_", meta.get("name") or "image")[:LONGEST_NAME]
         target, copies = f"{stem}-{name}{suffix}", 1
         while target.casefold() in (other.casefold() for other in paths):
             target, copies = f"{stem}-{name}-{copies}{suffix}", copies + 1
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        _refuse_existing(target)
         paths.append(target)
     for target, (data, meta, _) in zip(paths, layers, strict=True):
         write_image(target, data, meta)

@@ -112,7 +112,7 @@ class CompareWidget(QWidget):
         self.view_choice.currentIndexChanged.connect(self._change_view)
         for slider in (self.curtain, self.gain):
             slider.valueChanged.connect(self._draw)
-        self.cancel_button.clicked.connect(self.cancel)
+        self.cancel_button.clicked.connect(self._cancel_and_say)
         self.save_button.clicked.connect(self.save)
         self.worker.produced.connect(self._take)
         self.worker.progressed.connect(self._show_progress)
@@ -232,6 +232,11 @@ class CompareWidget(QWidget):
         self.painter.cancel()
         self._set_running(False)
 
+    def _cancel_and_say(self) -> None:
+        self.cancel()
+        if self._whole is None:
+            self.numbers.setText("Cancelled: what is shown was not made with these settings")
+
     def _take(self, job: int, result: Result) -> None:
         if job != self.worker.job or self._source is None:
             return
@@ -312,12 +317,17 @@ class CompareWidget(QWidget):
         """Ask for a path and write the whole image's file there."""
         if self._whole is None:
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Save as", f"{self._source.name}.pico", "PICO (*.pico)")
-        if path:
-            self.save_to(path)
+        dialog = QFileDialog(self, "Save as", f"{self._source.name}.pico", "PICO (*.pico)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("pico")  # before it asks whether a file may be replaced
+        if dialog.exec():
+            self.save_to(dialog.selectedFiles()[0])
 
     def save_to(self, path: str) -> None:
         """Write the file whose size is shown. Problems are shown, not raised."""
+        if self._whole is None:  # since the dialog was opened, too
+            self.numbers.setText("Not saved: the image is not compressed yet")
+            return
         path = path if path.lower().endswith(".pico") else f"{path}.pico"
         try:
             data = with_realism(self._whole.data, self.realism.value() / 100)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,6 +293,7 @@ def test_cancel_stops_and_changes_nothing(widget, done):
     widget.cancel_button.click()
     assert not widget.cancel_button.isVisible()
     assert np.array_equal(widget.viewer.layers["PICO"].data, before)
+    assert "Cancelled" in widget.numbers.text() and "bytes" not in widget.numbers.text()
 
 
 def test_save(widget, done, tmp_path):
@@ -502,11 +504,42 @@ def test_names_follow(widget, done, monkeypatch):
     assert widget.layer_choice.currentText() == "renamed"
     assert widget._whole is whole  # nothing is coded again
     proposed = []
-    monkeypatch.setattr(
-        "napari_plugin.compare.widget.QFileDialog.getSaveFileName", lambda *a: proposed.append(a[2]) or ("", "")
-    )
+    exec_ = "napari_plugin.compare.widget.QFileDialog.exec"
+    monkeypatch.setattr(exec_, lambda dialog: proposed.extend(dialog.selectedFiles()))
     widget.save()
-    assert proposed == ["renamed.pico"]
+    assert [Path(path).name for path in proposed] == ["renamed.pico"]
+
+
+def test_save_as_asks_before_it_replaces_a_file(widget, done, monkeypatch, tmp_path, qtbot):
+    """Also one whose suffix was left out; and it is no error if the picture has gone meanwhile."""
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtWidgets import QApplication, QLineEdit, QMessageBox
+
+    monkeypatch.chdir(tmp_path)
+    done()
+    (tmp_path / "photo.pico").write_bytes(b"somebody's")
+    asked = []
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QMessageBox):
+            asked.append(dialog.text())
+            dialog.button(QMessageBox.StandardButton.No).click()
+            QTimer.singleShot(0, QApplication.activeModalWidget().reject)
+        else:
+            dialog.findChild(QLineEdit).setText("photo")
+            QTimer.singleShot(200, answer)
+            dialog.accept()
+
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
+    QTimer.singleShot(200, answer)
+    widget.save()
+    assert len(asked) == 1 and "photo.pico" in asked[0]
+    assert (tmp_path / "photo.pico").read_bytes() == b"somebody's"
+    widget._set_whole(None)
+    widget.save_to(str(tmp_path / "b.pico"))
+    assert "Not saved" in widget.numbers.text()
+    assert not (tmp_path / "b.pico").exists()
 
 
 def test_a_layer_that_turns_into_one_that_the_codec_does_not_take(widget, done, qtbot, photo):

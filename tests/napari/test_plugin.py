@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,7 +47,8 @@ def test_read_a_small_image(path, patch_file):
     assert (options["name"], options["rgb"]) == ("patch", True)
     assert options["metadata"]["pico"]["quality"] == 60
     assert "multiscale" not in options
-    assert get_reader([path])([path])[0][1]["name"] == "patch"
+    for other in ([path], Path(path), [Path(path)]):
+        assert get_reader(other)(other)[0][1]["name"] == "patch"
 
 
 def test_gray_is_no_rgb(tmp_path, patch):
@@ -149,6 +151,21 @@ def test_write_what_was_read_with_its_metadata(tmp_path, tiled_file):
     assert header.metadata == pico_plugins.read_header(tiled_file).metadata
     assert header.metadata.exif and header.metadata.text
     assert header.info()["pico"]["quality"] == 75
+
+
+def test_a_name_without_suffix_replaces_no_file(tmp_path, patch):
+    """napari's dialog has asked about the name that was typed."""
+    (tmp_path / "a.pico").write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError, match=r"a\.pico"):
+        write_image(str(tmp_path / "a"), patch, {"rgb": True})
+    assert (tmp_path / "a.pico").read_bytes() == b"somebody's"
+    write_image(str(tmp_path / "a.pico"), patch, {"rgb": True})
+    assert pico_plugins.read_header(tmp_path / "a.pico").shape == patch.shape
+
+
+def test_long_names_of_layers_fit(tmp_path, patch):
+    layers = [(patch, {"name": f"{'x' * 300}{end}", "rgb": True}, "image") for end in "ab"]
+    assert [len(Path(path).name) for path in write_images(str(tmp_path / "s"), layers)] == [107, 109]
 
 
 def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
