@@ -56,13 +56,17 @@ def _pixels(data: object, meta: dict) -> np.ndarray:
 def kept_metadata(found: dict) -> Metadata:
     """What a .pico file can hold of a layer's metadata, if it came from one or from a photo.
 
-    Raises ``ValueError`` if that is too much.
+    Raises ``ValueError`` if that is too much, or no such metadata.
     """
     kept = {name: found[name] for name in METADATA_CHUNKS.values() if isinstance(found.get(name), bytes)}
     text = found.get("text")
     if isinstance(text, dict):
         kept["text"] = {name: value for name, value in text.items() if isinstance(name, str) and isinstance(value, str)}
-    return Metadata(**kept)
+    try:
+        return Metadata(**kept)
+    except ValueError as error:
+        msg = f"{error}; take it out of layer.metadata"
+        raise ValueError(msg) from error
 
 
 def _file_of(pixels: np.ndarray, found: dict) -> bytes | None:

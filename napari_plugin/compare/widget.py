@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from pico_plugins.files import writing
+from pico_plugins.header import MAX_PIXELS
 
 from ..settings import default_quality, default_realism
 from ..writer import kept_metadata
@@ -148,8 +149,8 @@ class CompareWidget(QWidget):
         self._begin_anew()
         if self._source is None:
             self.numbers.setText(
-                "No layer to compress. It takes 2-D images of 8 bits, gray, RGB or RGBA; not the pyramid of a large "
-                ".pico file, which is compressed already"
+                f"No layer to compress. It takes 2-D images of 8 bits, gray, RGB or RGBA, of up to {MAX_PIXELS >> 20} "
+                "megapixels; not the pyramid of a large .pico file, which is compressed already"
             )
 
     def _follow(self, source: Image | None) -> None:
@@ -187,8 +188,8 @@ class CompareWidget(QWidget):
         self._shown = None
         self._set_whole(None)
         self.plot.clear()
+        self._original = Original(self._source.data if self._source is not None else None)
         if self._source is not None:
-            self._original = Original(self._source.data)
             self._timer.start()
 
     def _set_whole(self, whole: Result | None) -> None:
@@ -207,11 +208,11 @@ class CompareWidget(QWidget):
         if self._source is None:
             return
         original, quality, realism = self._original, self.quality.value(), self.realism.value() / 100
-        visible, metadata = self._visible(), kept_metadata(self._source.metadata)
+        visible, found = self._visible(), self._source.metadata
         known = self._whole.data if self._whole and self._whole.quality == quality else None
 
         def work(report: Report) -> Iterator[Result]:
-            pixels = original.pixels
+            pixels, metadata = original.pixels, kept_metadata(found)
             report(0, 1)
             todo = [(0, 0, pixels.shape[1], pixels.shape[0])] if known else boxes(pixels.shape, visible)
             for box in todo:
@@ -371,8 +372,10 @@ class CompareWidget(QWidget):
 
 
 def _codable(layer: object) -> bool:
-    """Whether it is a plain 2-D image of 8 bits; a pyramid would have to be decoded whole."""
-    return isinstance(layer, Image) and not layer.multiscale and layer.ndim == 2 and layer.data.dtype == np.uint8
+    """Whether it is a plain 2-D image of 8 bits that readers accept; a pyramid would have to be decoded whole."""
+    if not isinstance(layer, Image) or layer.multiscale or layer.ndim != 2 or layer.data.dtype != np.uint8:
+        return False
+    return layer.data.shape[0] * layer.data.shape[1] <= MAX_PIXELS
 
 
 def _slider(low: int, high: int, value: int) -> QSlider:

@@ -550,6 +550,23 @@ def test_a_layer_that_turns_into_one_that_the_codec_does_not_take(widget, done, 
     qtbot.waitUntil(lambda: [layer.name for layer in widget.viewer.layers] == ["photo"], timeout=5000)
 
 
+def test_what_no_reader_accepts_is_not_offered(widget, done):
+    """Above all not a lazy layer that does not fit into memory."""
+    from napari.layers import Image as ImageLayer
+
+    from napari_plugin.compare.widget import _codable
+
+    for side, taken in ((20_000, True), (30_000, False)):
+        assert _codable(ImageLayer(np.broadcast_to(np.uint8(7), (side, side)), contrast_limits=(0, 255))) == taken
+
+
+def test_metadata_that_cannot_be_stored_is_said(widget, done, qtbot, photo):
+    layer = widget.viewer.add_image(photo[..., 0], metadata={"cicp": b"abc"}, name="odd")
+    choose(widget, layer)
+    qtbot.waitUntil(lambda: "cicp must be 4 bytes" in widget.numbers.text(), timeout=20_000)
+    assert not widget.save_button.isEnabled()
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_widget_whose_dock_is_closed_rests(widget, done, show, qtbot, photo, complete):
     """By the x of the dock, which closes nothing."""
