@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ LayerData = tuple[object, dict, str]
 
 PICO_FILE = "pico_file"
 """Where the metadata of a layer may hold the very file that its pixels were decoded from."""
+
+COMPUTED_AT_ONCE = 256 << 20
+"""Lazy layers of up to so many bytes are computed before they are coded."""
 
 NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 """What some file system does not allow in a file's name."""
@@ -51,6 +55,12 @@ def _pixels(data: object, meta: dict) -> np.ndarray:
         msg = f"PICO stores one 2-D image; this layer is {' x '.join(map(str, shape))}: save a single slice of it"
         raise TypeError(msg)
     return data
+
+
+def _computed(pixels: np.ndarray) -> np.ndarray:
+    """A lazy array (dask, zarr) that fits into memory as a whole; the encoder would compute some chunks repeatedly."""
+    lazy = not isinstance(pixels, np.ndarray)
+    return np.asarray(pixels) if lazy and math.prod(pixels.shape) <= COMPUTED_AT_ONCE else pixels
 
 
 def kept_metadata(found: dict) -> Metadata:
@@ -95,7 +105,7 @@ def write_image(path: str, data: object, meta: dict) -> list[str]:
     opened are kept. Raises ``TypeError`` for other data, ``RuntimeError`` for what is too large for the format,
     ``OSError`` when writing fails; an existing file then stays.
     """
-    pixels = _pixels(data, meta)
+    pixels = _computed(_pixels(data, meta))
     if not _has_suffix(path):
         path = f"{path}.pico"
         _refuse_existing(path)

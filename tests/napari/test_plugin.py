@@ -175,6 +175,20 @@ def test_write_full_resolution_of_a_pyramid(tmp_path, patch):
     assert pico_plugins.read_header(path).shape == patch.shape
 
 
+@pytest.mark.parametrize("limit, times", [(1 << 20, 1), (100, None)])
+def test_a_lazy_layer_is_computed_once_if_it_fits_into_memory(tmp_path, photo, monkeypatch, limit, times):
+    dask = pytest.importorskip("dask")
+    array = pytest.importorskip("dask.array")
+    monkeypatch.setattr(writer, "COMPUTED_AT_ONCE", limit)
+    for name in ("SMALL_TILE", "TILE"):
+        monkeypatch.setattr(f"pico_plugins.encoder.{name}", 100)
+    calls = []
+    lazy = array.from_delayed(dask.delayed(lambda: calls.append(1) or photo)(), photo.shape, np.uint8)
+    write_image(str(tmp_path / "a.pico"), lazy, {"rgb": True})
+    assert times is None or len(calls) == times
+    assert (tmp_path / "a.pico").read_bytes() == pico_plugins.encode(photo)
+
+
 @pytest.mark.parametrize(
     "data",
     [
