@@ -88,6 +88,11 @@ def _file_of(pixels: np.ndarray, found: dict) -> bytes | None:
         return None
 
 
+def file_name(layer_name: str) -> str:
+    """The name of a layer as a part of a file's name."""
+    return NOT_IN_NAMES.sub("_", layer_name)[:LONGEST_NAME]
+
+
 def _has_suffix(path: str) -> bool:
     return path.lower().endswith(".pico")
 
@@ -137,7 +142,7 @@ def write_images(path: str, layers: Sequence[LayerData]) -> list[str]:
         except TypeError as error:
             msg = f"layer {meta.get('name')!r}: {error}"
             raise TypeError(msg) from None
-        name = NOT_IN_NAMES.sub("_", meta.get("name") or "image")[:LONGEST_NAME]
+        name = file_name(meta.get("name") or "image")
         target, copies = f"{stem}-{name}{suffix}", 1
         while target.casefold() in (other.casefold() for other in paths):
             target, copies = f"{stem}-{name}-{copies}{suffix}", copies + 1

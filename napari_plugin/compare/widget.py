@@ -27,7 +27,7 @@ from pico_plugins.files import writing
 from pico_plugins.header import MAX_PIXELS
 
 from ..settings import default_quality, default_realism
-from ..writer import kept_metadata
+from ..writer import file_name, kept_metadata
 from .coding import Box, Original, Result, boxes, code, difference, with_realism, with_similarity
 from .plot import RatePlot
 from .result_layer import ResultLayer
@@ -124,16 +124,18 @@ class CompareWidget(QWidget):
         self.viewer.bind_key(FLICKER_KEY, self.flicker, overwrite=True)
 
     def _list_layers(self, event: object = None) -> None:
-        """Offer the layers that the codec can take; keep the present choice if it is still there."""
+        """Offer the layers that the codec can take; keep the present choice, or take the active layer, if possible."""
         own = [self._result, *self._orphans]
         layers = [layer for layer in self.viewer.layers if _codable(layer) and layer not in own]
         present = self._source if self._source in layers else None
+        active = self.viewer.layers.selection.active
+        chosen = next((layer for layer in (present, active, *layers) if layer in layers), None)
         self.layer_choice.blockSignals(True)
         self.layer_choice.clear()
         for layer in layers:
             self.layer_choice.addItem(layer.name, layer)
             layer.events.name.connect(self._list_layers)
-        self.layer_choice.setCurrentIndex(layers.index(present) if present else 0 if layers else -1)
+        self.layer_choice.setCurrentIndex(layers.index(chosen) if chosen else -1)
         self.layer_choice.blockSignals(False)
         if present is None:
             self._choose_layer()
@@ -190,6 +192,7 @@ class CompareWidget(QWidget):
         self.plot.clear()
         self._original = Original(self._source.data if self._source is not None else None)
         if self._source is not None:
+            self.numbers.setText("…")
             self._timer.start()
 
     def _set_whole(self, whole: Result | None) -> None:
@@ -318,7 +321,7 @@ class CompareWidget(QWidget):
         """Ask for a path and write the whole image's file there."""
         if self._whole is None:
             return
-        dialog = QFileDialog(self, "Save as", f"{self._source.name}.pico", "PICO (*.pico)")
+        dialog = QFileDialog(self, "Save as", f"{file_name(self._source.name)}.pico", "PICO (*.pico)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("pico")  # before it asks whether a file may be replaced
         if dialog.exec():

@@ -478,11 +478,24 @@ def test_original_and_result_removed_together(widget, done, qtbot, way, result_b
     qtbot.waitUntil(lambda: not viewer.layers, timeout=5000)
 
 
+def test_it_begins_with_the_active_layer(make_napari_viewer, photo):
+    from napari_plugin.compare.widget import CompareWidget
+
+    viewer = make_napari_viewer()
+    for name in ("a", "b", "c"):
+        viewer.add_image(photo[..., 0], name=name)
+    viewer.layers.selection = {viewer.layers["b"]}
+    widget = CompareWidget(viewer)
+    assert widget.layer_choice.currentText() == widget._source.name == "b"
+    widget.close()
+
+
 def test_another_layer_replaces_the_result_of_the_first(widget, done, qtbot, photo):
     done()
     first = widget._result
     layer = widget.viewer.add_image(photo[:200, :300, 0], name="gray")
     choose(widget, layer)
+    assert widget.numbers.text() == "…"  # no numbers of another picture
     qtbot.waitUntil(lambda: first not in widget.viewer.layers, timeout=5000)
     done()
     assert [layer.name for layer in widget.viewer.layers] == ["photo", "gray", "PICO"]
@@ -507,7 +520,9 @@ def test_names_follow(widget, done, monkeypatch):
     exec_ = "napari_plugin.compare.widget.QFileDialog.exec"
     monkeypatch.setattr(exec_, lambda dialog: proposed.extend(dialog.selectedFiles()))
     widget.save()
-    assert [Path(path).name for path in proposed] == ["renamed.pico"]
+    widget.viewer.layers["renamed"].name = "a/b: c"
+    widget.save()
+    assert [Path(path).name for path in proposed] == ["renamed.pico", "a_b_ c.pico"]
 
 
 def test_save_as_asks_before_it_replaces_a_file(widget, done, monkeypatch, tmp_path, qtbot):
