@@ -104,6 +104,7 @@ def test_several_files_are_a_stack_that_decodes_what_is_looked_at(tmp_path, patc
 
 
 def test_a_stack_of_large_files_is_a_pyramid(tmp_path, photo, monkeypatch):
+    pytest.importorskip("dask.array")
     monkeypatch.setattr(reader, "LAZY_FROM", 100_000)
     monkeypatch.setattr("napari_plugin.stack.CHUNK", 200)
     gray = photo[:397, :, 1]  # sides that no chunk divides
