@@ -478,16 +478,17 @@ def test_original_and_result_removed_together(widget, done, qtbot, way, result_b
     qtbot.waitUntil(lambda: not viewer.layers, timeout=5000)
 
 
-def test_it_begins_with_the_active_layer(make_napari_viewer, photo):
+def test_it_begins_with_the_active_layer(widget, photo):
     from napari_plugin.compare.widget import CompareWidget
 
-    viewer = make_napari_viewer()
+    viewer = widget.viewer
+    widget.close()
     for name in ("a", "b", "c"):
         viewer.add_image(photo[..., 0], name=name)
     viewer.layers.selection = {viewer.layers["b"]}
-    widget = CompareWidget(viewer)
-    assert widget.layer_choice.currentText() == widget._source.name == "b"
-    widget.close()
+    other = CompareWidget(viewer)
+    assert other.layer_choice.currentText() == other._source.name == "b"
+    other.close()
 
 
 def test_another_layer_replaces_the_result_of_the_first(widget, done, qtbot, photo):
