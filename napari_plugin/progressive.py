@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class ProgressiveImage(LazyImage):
         # arrives later has to arrive in the same memory.
         self._overview: np.ndarray | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy, such as that of a duplicated layer, answers at once as well."""
+        _, arguments = super().__reduce__()
+        return ProgressiveImage, (*arguments, self._updated)
+
     def read(self, reduction: int, box: Box) -> np.ndarray:
         """As :meth:`LazyImage.read`, but with stand-ins for what is not decoded yet if ``reduction`` is not 1."""
         if reduction == 1 or box[0] >= box[2] or box[1] >= box[3]:
@@ -51,16 +57,17 @@ class ProgressiveImage(LazyImage):
                 self._overview = np.full(coarsest.shape, BLANK, np.uint8)
                 self._want(reduction, tiles)
             return self._overview
-        known = [(tile, self.cached(reduction, tile)) for tile in tiles]
-        missing = [tile for tile, pixels in known if pixels is None]
-        if len(missing) <= AT_ONCE and not self._failed:
-            return super().read(reduction, box)
+        known = {tile: pixels for tile in tiles if (pixels := self.cached(reduction, tile)) is not None}
+        missing = [tile for tile in tiles if tile not in known]
+        wanted = [tile for tile in missing if tile.number not in self._failed]
+        if len(wanted) <= AT_ONCE:
+            known |= self._decode_batch(reduction, wanted)
         out = np.full((box[3] - box[1], box[2] - box[0], *self.header.shape[2:]), BLANK, np.uint8)
-        self._place_coarser(out, reduction, box, missing)
-        for tile, pixels in known:
-            if pixels is not None:
-                place(out, box, tile.reduced(reduction), pixels)
-        self._want(reduction, [tile for tile in missing if tile.number not in self._failed])
+        self._place_coarser(out, reduction, box, [tile for tile in missing if tile not in known])
+        for tile, pixels in known.items():
+            place(out, box, tile.reduced(reduction), pixels)
+        if len(wanted) > AT_ONCE:
+            self._want(reduction, wanted)
         return out
 
     def _place_coarser(self, out: np.ndarray, reduction: int, box: Box, tiles: list[Tile]) -> None:
@@ -96,35 +103,40 @@ class ProgressiveImage(LazyImage):
                 reduction = next(iter(self._wanted))[0]
                 keys = [key for key in self._wanted if key[0] == reduction][:BATCH]
                 batch = [self._wanted.pop(key) for key in keys]
-            self._decode_batch(reduction, batch)
+            found = self._decode_batch(reduction, batch)
             if reduction == self._coarsest and self._overview is not None:
                 height, width = self._overview.shape[:2]
-                for tile in batch:
-                    pixels = self.cached(reduction, tile)
-                    if pixels is not None:
-                        place(self._overview, (0, 0, width, height), tile.reduced(reduction), pixels)
+                for tile, pixels in found.items():
+                    place(self._overview, (0, 0, width, height), tile.reduced(reduction), pixels)
             if time.monotonic() - shown > UPDATE_SECONDS:
                 self._updated(self)
                 shown = time.monotonic()
         self._updated(self)
 
-    def _decode_batch(self, reduction: int, batch: list[Tile]) -> None:
-        """Decode ``batch``, tile by tile if something is wrong with one: whatever it is, the others are still shown."""
+    def _decode_batch(self, reduction: int, batch: list[Tile]) -> dict[Tile, np.ndarray]:
+        """The pixels of ``batch``; tile by tile if something is wrong with one: the others are still shown."""
         try:
-            for _ in self.decode(reduction, batch):
-                if _quitting():
-                    return
+            return self._decode_until_quitting(reduction, batch)
         except Exception:
+            found: dict[Tile, np.ndarray] = {}
             for tile in batch:
-                if _quitting():
-                    return
                 try:
-                    for _ in self.decode(reduction, [tile]):
-                        pass
+                    found |= self._decode_until_quitting(reduction, [tile])
                 except Exception as error:
                     if not self._failed:  # napari shows warnings in its window
                         warnings.warn(f"parts of the image stay gray: {error}", stacklevel=2)
                     self._failed.add(tile.number)
+            return found
+
+    def _decode_until_quitting(self, reduction: int, batch: list[Tile]) -> dict[Tile, np.ndarray]:
+        found: dict[Tile, np.ndarray] = {}
+        if not _quitting():
+            with closing(self.decode(reduction, batch)) as tiles:
+                for tile, pixels in tiles:
+                    found[tile] = pixels
+                    if _quitting():
+                        break
+        return found
 
 
 def _quitting() -> bool:

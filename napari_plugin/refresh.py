@@ -6,7 +6,7 @@ from pico_plugins.lazy_image import LazyImage
 
 
 def refresh_layers(image: LazyImage) -> None:
-    """Ask the window, if there is one, to draw the layers that show ``image``."""
+    """Ask the windows, if there are any, to draw the layers that show ``image``."""
     try:
         from qtpy.QtCore import QCoreApplication
         from superqt.utils import ensure_main_thread
@@ -17,9 +17,9 @@ def refresh_layers(image: LazyImage) -> None:
 
 
 def _refresh(image: LazyImage) -> None:
-    from napari import current_viewer
+    from napari import Viewer
 
-    viewer = current_viewer()
-    for layer in viewer.layers if viewer else ():
-        if getattr(layer, "multiscale", False) and getattr(layer.data[0], "image", None) is image:
-            layer.refresh(extent=False)
+    for viewer in Viewer._instances:  # in public, napari names its current window only
+        for layer in viewer.layers:
+            if getattr(layer, "multiscale", False) and getattr(layer.data[0], "image", None) is image:
+                layer.refresh(extent=False)

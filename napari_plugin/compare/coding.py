@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -23,6 +24,18 @@ BAND = 256
 
 class Cancelled(Exception):
     """The user has moved on: the work is of no use any more."""
+
+
+class Original:
+    """A layer's pixels. If the layer is lazy they are computed once, on the thread that asks first."""
+
+    def __init__(self, data: object) -> None:
+        self._data = data
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """uint8 (h, w), (h, w, 3) or (h, w, 4)."""
+        return np.asarray(self._data)
 
 
 @dataclass(frozen=True)
@@ -72,9 +85,10 @@ def code(
         data = encode(
             part, quality, metadata=kept, realism=realism, progress=lambda done, total: report(done, 2 * total)
         )
-        shown = decode(data, realism=realism, progress=lambda done, total: report(total + done, 2 * total))
+        shown = decode(data, progress=lambda done, total: report(total + done, 2 * total))
     else:
-        data, shown = with_realism(known, realism), decode(known, realism=realism, progress=report)
+        data = with_realism(known, realism)
+        shown = decode(data, progress=report)
     report(1, 1)
     return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(part, shown))
 

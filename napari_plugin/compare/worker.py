@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Signal
 
 from .coding import Cancelled
 
@@ -23,6 +23,7 @@ class Worker(QObject):
         super().__init__()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="pico-compare")
         self.job = 0
+        QCoreApplication.instance().aboutToQuit.connect(self.cancel)  # Python waits for the thread to end
 
     def start(self, work: Callable[[Report], Iterator[object]]) -> None:
         """Begin ``work(report)``; an earlier job ends at its next report."""
@@ -34,9 +35,9 @@ class Worker(QObject):
         self.job += 1
 
     def close(self) -> None:
-        """End everything."""
+        """End everything; what runs, at its next report."""
         self.cancel()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, job: int, work: Callable[[Report], Iterator[object]]) -> None:
         def report(done: int, total: int) -> None:

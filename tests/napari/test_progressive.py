@@ -1,5 +1,6 @@
 """The pyramid behind large layers: it answers at once, and in the end with the right pixels."""
 
+import copy
 import subprocess
 import sys
 import time
@@ -97,6 +98,41 @@ def test_damaged_tiles_stay_gray_and_are_not_tried_for_ever(file):
     assert image._thread is None
     assert (shown[-1, -1] == 128).all()
     assert np.array_equal(shown[:70], pico_plugins.decode(file, scale=1 / 8)[:70])
+
+
+def test_a_copy_answers_at_once_as_well(tmp_path, file):
+    """napari copies deeply what it duplicates."""
+    path = tmp_path / "a.pico"
+    path.write_bytes(file)
+    updates = []
+    levels = copy.deepcopy(ProgressiveImage(path, updates.append).levels)
+    image = levels[0].image
+    assert isinstance(image, ProgressiveImage)
+    assert all(level.image is image for level in levels)
+    small = np.asarray(levels[3])
+    assert (small == 128).any(axis=-1).all()  # nothing was waited for
+    settle(image)
+    assert np.array_equal(np.asarray(levels[3]), pico_plugins.decode(file, scale=1 / 8))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_first_look_at_a_damaged_place_is_gray_at_once(file, level):
+    """Few tiles are waited for, and one of them is damaged: the others are shown, and why one is not."""
+    broken = bytearray(file)
+    broken[-10] ^= 1  # the last tile
+    image = ProgressiveImage(bytes(broken), lambda image: None)
+    by = image.levels[level].reduction
+    with pytest.warns(UserWarning, match="stay gray: .*checksum") as said:
+        part = image.levels[level][-200 // by :, -200 // by :]
+    assert len(said) == 1
+    expected = pico_plugins.decode(file, scale=1 / by)[-200 // by :, -200 // by :].copy()
+    last = image.header.grid[len(image.header.grid) - 1].reduced(by)
+    rows, columns = last.rows[1] - last.rows[0], last.columns[1] - last.columns[0]
+    expected[-rows:, -columns:] = 128
+    assert np.array_equal(part, expected)
+    assert np.array_equal(image.levels[level][-200 // by :, -200 // by :], part)  # neither tried nor said again
+    with pytest.raises(pico_plugins.PicoError, match="checksum"):  # never saved as if it were the image
+        image.levels[0][-200:, -200:]
 
 
 def test_quitting_does_not_wait_for_the_rest(tmp_path, photo):
