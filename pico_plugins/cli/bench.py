@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from .failures import needing
+from .pictures import check_photo
 from .progress import progress_bar
+from .sources import IMAGES
 
 if TYPE_CHECKING:
     from ..evaluation.peers import Peer
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
 _METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists")
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
-_IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 
 
 class _ListOptions(click.Command):
@@ -43,7 +45,7 @@ class _ListOptions(click.Command):
 def _images(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        found += sorted(p for p in path.iterdir() if p.suffix.lower() in _IMAGES) if path.is_dir() else [path]
+        found += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
     return found
 
 
@@ -82,12 +84,31 @@ def command(
     and reused. Only qualities that span --low to --high bits per pixel are decoded. BD-rate is taken between the curves
     of mean bits per pixel and mean metric over all images.
     """
-    from ..evaluation.peers import PEERS
-    from .bench_speed import print_scaling, print_speed
-
     files = _images(images)
     if not files:
         raise click.UsageError("no images found")
+    for file in files:
+        check_photo(file)
+    with needing("bench"):
+        _bench(files, against, metrics, low, high, speed, scaling, quality, realism, rounds, output)
+
+
+def _bench(
+    files: list[Path],
+    against: tuple[str, ...],
+    metrics: tuple[str, ...],
+    low: float,
+    high: float,
+    speed: bool,
+    scaling: bool,
+    quality: int,
+    realism: float,
+    rounds: int,
+    output: Path,
+) -> None:
+    from ..evaluation.peers import PEERS
+    from .bench_speed import print_scaling, print_speed
+
     if scaling:
         output.mkdir(parents=True, exist_ok=True)
         print_scaling(files[0], quality, output / "scaling.png")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .pictures import check_photo, upright
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -57,8 +59,9 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
     from ..evaluation.metrics import psnr
 
     source = photo or PHOTO
+    check_photo(source)
     with Image.open(source) as opened:
-        image = opened.convert("RGB")
+        image = upright(opened).convert("RGB")
     pixels = np.asarray(image)
     warm_up = encode(pixels[:64, :64], quality)  # load the networks before the clock starts
     for realism in (0.0, 1.0):

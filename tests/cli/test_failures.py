@@ -1,0 +1,136 @@
+"""How the command ends when something fails: with a line and an exit code, never a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+import pico_plugins
+from tests.cli.conftest import pico, pico_process
+
+
+def test_the_module_is_the_command(pictures):
+    done = pico_process("encode", pictures / "two.png")
+    assert done.returncode == 0, done.stderr
+    assert (pictures / "two.pico").exists()
+    assert b"Usage: pico " in pico_process("--help").stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_disk(pictures):
+    pico("encode", pictures / "two.png")
+    for arguments in (("encode", pictures / "two.png"), ("decode", pictures / "two.pico", "--to", "tif")):
+        done = pico_process(*arguments, "-o", "/dev/full")
+        assert done.returncode == 1
+        assert done.stderr.count(b"\n") == 1
+        assert b"No space left on device" in done.stderr
+    command = [sys.executable, "-m", "pico_plugins", "info", pictures / "two.pico"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_folders_that_cannot_be_made(pictures):
+    for command in (("encode",), ("demo",), ("bench",), ("bench", "--scaling")):
+        done = pico_process(*command, pictures / "two.png", "-o", pictures / "one.jpg" / "new")
+        assert done.returncode in (1, 2)
+        assert b"Traceback" not in done.stderr
+        assert b"one.jpg" in done.stderr
+    done = pico_process("export", "--target", "onnx", "-o", pictures / "one.jpg" / "new")
+    assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+
+
+def test_pictures_that_are_none(pictures):
+    (pictures / "bad.png").write_bytes(b"no image")
+    for command in ("demo", "bench"):
+        done = pico_process(command, pictures / "bad.png", "-o", pictures / "out")
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+        assert b"not an image" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of(pictures):
+    pico("encode", pictures / "two.png")
+    command = f"{sys.executable} -m pico_plugins info {'two.pico ' * 500} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, check=False, cwd=pictures, env=on_path())
+    assert done.stdout.startswith(b"file")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [
+        ("bjontegaard", ("bench", "two.png", "--against", "jpeg"), "bench"),
+        ("pillow_jxl", ("bench", "two.png"), "bench"),
+        ("pytorch_msssim", ("bench", "two.png", "--against", "jpeg"), "bench"),
+        ("torch", ("export", "--report"), "torch"),
+    ],
+)
+def test_a_package_of_an_extra_that_is_not_installed(pictures, package, arguments, extra):
+    """``None`` in ``sys.modules`` is what Python takes for a module that is not there."""
+    code = f"import sys; sys.modules[{package!r}] = None; from pico_plugins.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=pictures, env=on_path())
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"{package} is not installed: pip install 'pico-plugins[{extra}]'" in done.stderr
+
+
+def on_path() -> dict[str, str]:
+    """The environment of a process that starts in another folder and imports what this one does."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_interrupted(pictures):
+    """By Ctrl-C while it waits for what it reads: 130, as shells expect, and nothing beside what is whole."""
+    pipe = pictures / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "pico_plugins", "encode", pictures / "two.png", pipe, "-o", pictures / "out"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pipe.open("wb"):  # waits until the command opens it, too
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip() == b"interrupted"
+    assert os.listdir(pictures / "out") == ["two.pico"]
+
+
+def test_interrupted_while_writing(pictures, monkeypatch):
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    pico("encode", pictures / "two.png")
+    monkeypatch.setattr(Image.Image, "save", interrupt)
+    result = pico("decode", pictures / "two.pico", "-o", pictures / "back.tif")
+    assert result.exit_code == 130
+    assert not [name for name in os.listdir(pictures) if "back" in name]
+
+
+def test_names_that_are_no_text(pictures):
+    """Bytes that are not UTF-8, and letters that the terminal's encoding lacks."""
+    os.rename(pictures / "two.png", os.fsencode(pictures) + b"/\xff\xce\xbb.png")
+    name = os.fsdecode(b"\xff\xce\xbb.pico")
+    for encoding in ("utf-8", "latin-1"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        done = pico_process("encode", "-f", "-r", pictures, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert ("\u03bb".encode() if encoding == "utf-8" else b"\\u03bb") in done.stdout
+        assert pico_plugins.read_header(pictures / name).width == 90
+        assert pico_process("info", pictures / name, env=environment).returncode == 0
+
+
+def test_warnings_name_the_file(pictures, monkeypatch):
+    import warnings
+
+    import pillow_plugin
+
+    def save(*arguments: object, **options: object) -> None:
+        warnings.warn("mind the step", stacklevel=2)
+
+    monkeypatch.setattr(pillow_plugin, "save", save)
+    result = pico("encode", pictures / "one.jpg", pictures / "two.png")
+    assert result.stderr.splitlines() == [f"{pictures / n}: warning: mind the step" for n in ("one.jpg", "two.png")]
