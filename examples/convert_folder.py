@@ -28,7 +28,7 @@ for path in sorted(source.rglob("*")):
     with Image.open(path) as image:
         # .pico keeps pixels as they are stored: turn them upright, which also takes the orientation out of the Exif.
         upright = ImageOps.exif_transpose(image)
-        pillow_plugin.save(upright, saved, quality=quality, exif=upright.info.get("exif"))  # the file appears at once
+        pillow_plugin.save(upright, saved, quality=quality)  # the file appears at once, metadata included
     before += path.stat().st_size
     after += saved.stat().st_size
     print(f"{path.name}: {path.stat().st_size:,} -> {saved.stat().st_size:,} bytes")

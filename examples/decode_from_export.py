@@ -6,6 +6,7 @@ Needs numpy, onnxruntime, safetensors and Pillow, not pico_plugins: docs/format.
 """
 
 import json
+import os
 import struct
 import sys
 import zlib
@@ -15,9 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 from safetensors.numpy import load_file
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its wheels send some from the moment of being imported
+import onnxruntime
 
 HEAD = struct.Struct("<BBBBBBHBII8s")
 PHASES = (0, 0), (1, 1), (0, 1), (1, 0)  # row and column offsets

@@ -6,6 +6,8 @@ from imageio.config import known_extensions, known_plugins
 from imageio.config.extensions import FileExtension
 from imageio.config.plugins import PluginConfig
 
+import pico_plugins  # noqa: F401  (light; to be imported before ONNX Runtime, which otherwise sends telemetry)
+
 
 def register_pico() -> None:
     """Make imageio open ``.pico``. May be called again.

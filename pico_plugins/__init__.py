@@ -9,6 +9,8 @@ import importlib
 import mimetypes
 from typing import TYPE_CHECKING
 
+from .telemetry import disable_for_onnxruntime
+
 if TYPE_CHECKING:
     from .authenticity import authenticity_map
     from .decoder import decode, decode_bands, decode_region
@@ -55,6 +57,8 @@ __all__ = [
     "read_header",
     "register_all",
 ]
+
+disable_for_onnxruntime()
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from .errors import DamagedError, LimitError, NotPicoError, TruncatedError, UnsupportedError
+from .streams import read_up_to, write_all
 
 MAGIC = b"\x89PICO\r\n\x1a"
 MAX_METADATA = 32 << 20
@@ -28,35 +29,32 @@ def is_critical(kind: bytes) -> bool:
 
 
 def write_chunk(file: BinaryIO, kind: bytes, payload: bytes) -> None:
-    """Frame ``payload``: type, length, payload, CRC-32 over all three."""
+    """Frame ``payload``: type, length, payload, CRC-32 over all three. Raises ``ValueError`` if it is too long."""
+    if len(payload) >= 1 << 32:
+        msg = f"chunk {kind.decode()} of {len(payload)} bytes: a .pico file may hold less than 4 GiB of pixel data"
+        raise ValueError(msg)
     frame = _FRAME.pack(kind, len(payload))
-    file.write(frame)
-    file.write(payload)
-    file.write(_CRC.pack(zlib.crc32(payload, zlib.crc32(frame))))
+    write_all(file, frame)
+    write_all(file, payload)
+    write_all(file, _CRC.pack(zlib.crc32(payload, zlib.crc32(frame))))
 
 
 def read_exactly(file: BinaryIO, size: int, where: str) -> bytes:
     """``size`` bytes, or :class:`TruncatedError` that says ``where``. Never allocates more than the file holds."""
-    parts, missing = [], size
-    while missing:
-        part = file.read(min(missing, 1 << 20))
-        if not part:
-            raise TruncatedError(missing, where)
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+    data = read_up_to(file, size)
+    if len(data) < size:
+        raise TruncatedError(size - len(data), where)
+    return data
 
 
 def read_magic(file: BinaryIO) -> None:
     """Consume the magic, or raise :class:`NotPicoError`."""
-    start = file.read(len(MAGIC))
-    if not isinstance(start, bytes):
-        msg = "the file must be opened in binary mode"
-        raise TypeError(msg)
+    start = read_up_to(file, len(MAGIC))
     if start != MAGIC:
         if start and MAGIC.startswith(start):
             raise TruncatedError(len(MAGIC) - len(start), "the magic bytes")
-        msg = "not a PICO file: the magic bytes differ"
+        why = "the magic bytes differ" if start else "it is empty, or was read to its end before"
+        msg = f"not a PICO file: {why}"
         raise NotPicoError(msg)
 
 

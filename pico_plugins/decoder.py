@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TypedDict, Unpack
@@ -13,6 +13,7 @@ from .averaging import box_average
 from .errors import DamagedError, PicoError
 from .files import Source, reading
 from .header import Header
+from .integers import as_box
 from .pipeline import Progress, ordered, thread_count
 from .quality import check_realism
 from .reader import TileReader
@@ -26,7 +27,7 @@ Box = tuple[int, int, int, int]
 
 
 @contextmanager
-def _decoded_tiles(
+def decoded_tiles(
     reader: TileReader,
     chosen: Sequence[Tile] | TileGrid,
     *,
@@ -36,7 +37,10 @@ def _decoded_tiles(
     damaged: list[int] | None,
     reduction: int = 1,
 ) -> Iterator[Iterator[tuple[Tile, np.ndarray]]]:
-    """An iterator over the ``chosen`` tiles and their pixels, in order."""
+    """An iterator over the ``chosen`` tiles and the pixels that the image keeps of each, in order.
+
+    Options and errors as in :func:`decode_region`. ``reduction`` is one of the header's ``reductions``.
+    """
     decode_one = TileDecoding(reader.header, realism, backend, reduction)
     workers = thread_count(threads)
 
@@ -49,37 +53,40 @@ def _decoded_tiles(
                     raise
                 yield tile, None, b""
 
-    def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray]:
+    def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray | None]:
         tile, colour, alpha = item
         try:
-            if colour is not None:
-                return tile, decode_one(tile, colour, alpha)
+            return tile, None if colour is None else decode_one(tile, colour, alpha)
         except DamagedError:
             if damaged is None:
                 raise
-        damaged.append(tile.number)
-        small = tile.reduced(reduction)
-        shape = (small.rows[1] - small.rows[0], small.columns[1] - small.columns[0], *reader.header.shape[2:])
-        return tile, np.full(shape, BLANK, np.uint8)
+            return tile, None
+
+    def shown(decoded: Iterator[tuple[Tile, np.ndarray | None]]) -> Iterator[tuple[Tile, np.ndarray]]:
+        for tile, pixels in decoded:
+            if pixels is None:
+                damaged.append(tile.number)
+                pixels = np.full((*tile.reduced(reduction).kept_shape, *reader.header.shape[2:]), BLANK, np.uint8)
+            yield tile, pixels
 
     with closing(ordered(work, fetch(), workers)) as tiles:
-        yield tiles
+        yield shown(tiles)
     if damaged is None:
         reader.finish()
 
 
 def _check_scale(scale: float) -> int:
     """How many times smaller ``scale`` asks for. Raises ``ValueError`` unless it is 1, 1/2, 1/4 or 1/8."""
-    reduction = {1: 1, 0.5: 2, 0.25: 4, 0.125: 8}.get(scale)
-    if reduction is None:
-        msg = f"scale must be 1, 1/2, 1/4 or 1/8, not {scale!r}"
-        raise ValueError(msg)
-    return reduction
+    for reduction in (1, 2, 4, 8):
+        if isinstance(scale, numbers.Real) and scale * reduction == 1:
+            return reduction
+    msg = f"scale must be 1, 1/2, 1/4 or 1/8, not {scale!r}"
+    raise ValueError(msg)
 
 
 def _check_box(box: Box | None, header: Header, reduction: int) -> Box:
     """``box`` itself or the whole image; ``ValueError`` if it is not inside the image or does not fit the scale."""
-    box = box or (0, 0, header.width, header.height)
+    box = (0, 0, header.width, header.height) if box is None else as_box(box)
     left, top, right, bottom = box
     if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
         msg = f"box {box} is not inside the image of {header.width} x {header.height} pixels"
@@ -120,7 +127,7 @@ def decode_region(
         header = reader.header
         box = _check_box(box, header, reduction)
         # The networks reduce whole windows: these must begin at whole pixels of the reduced image.
-        by_network = reduction if len(header.grid) == 1 else math.gcd(reduction, header.tile)
+        by_network = max(by for by in header.reductions if by <= reduction)
         left, top, right, bottom = (-(-edge // by_network) for edge in box)
         last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
         chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
@@ -131,13 +138,11 @@ def decode_region(
             realism = 0.0
         options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
         out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
-        with _decoded_tiles(reader, chosen, **options) as tiles:
+        with decoded_tiles(reader, chosen, **options) as tiles:
             for done, (tile, pixels) in enumerate(tiles, 1):
                 place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
                 if progress:
                     progress(done, len(chosen))
-    if damaged:
-        damaged.sort()
     return box_average(out, reduction // by_network)
 
 
@@ -185,7 +190,7 @@ def decode_bands(
     with reading(source) as file:
         reader = TileReader(file, max_pixels)
         grid = reader.header.grid
-        with _decoded_tiles(reader, grid, realism=realism, threads=threads, backend=backend, damaged=None) as tiles:
+        with decoded_tiles(reader, grid, realism=realism, threads=threads, backend=backend, damaged=None) as tiles:
             for band in grid.bands():
                 parts = [next(tiles)[1] for _ in band]
                 yield band[0].rows[0], np.concatenate(parts, axis=1)

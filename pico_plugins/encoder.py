@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
+from collections.abc import Iterator
 from typing import BinaryIO, TypedDict, Unpack
 
 import numpy as np
 
 from . import weights
 from .alpha import encode_alpha
+from .errors import LimitError
 from .files import writing
 from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
+from .integers import as_integer
 from .metadata import Metadata
 from .model import Model
 from .pipeline import Progress, ordered, thread_count
 from .quality import check_fidelity, check_realism, level_of_quality
 from .tile_coder import encode_tile
-from .tiles import Tile
+from .tiles import Tile, TileGrid
 
 TILE = 504
 MARGIN = 4
@@ -27,24 +31,39 @@ SMALL_TILE = 1016
 
 def _check_pixels(pixels: np.ndarray) -> tuple[int, int, int]:
     """(height, width, channels), or ``ValueError``."""
-    shape, dtype = getattr(pixels, "shape", None), getattr(pixels, "dtype", None)
-    channels = 1 if shape is not None and len(shape) == 2 else shape[2] if shape is not None and len(shape) == 3 else 0
-    if dtype != np.uint8 or channels not in (1, 3, 4) or shape[2:] == (1,) or 0 in shape:
-        got = f"{dtype} {shape}" if shape is not None else type(pixels).__name__
+    dtype = getattr(pixels, "dtype", None)
+    try:
+        shape = tuple(map(operator.index, pixels.shape))  # a lazy source may have NumPy's integers, or not know
+    except (AttributeError, TypeError):
+        shape = ()
+    if dtype != np.uint8 or len(shape) not in (2, 3) or 0 in shape or shape[2:] not in ((), (3,), (4,)):
+        got = f"{dtype} {pixels.shape}" if hasattr(pixels, "shape") else type(pixels).__name__
         msg = f"pixels must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), not {got}"
         raise ValueError(msg)
-    return shape[0], shape[1], channels
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-class _RgbView:
-    """Three channels of an array, made window by window: gray is repeated, alpha left out."""
+def _windows(pixels: np.ndarray, grid: TileGrid, shape: tuple[int, ...]) -> Iterator[tuple[Tile, np.ndarray]]:
+    """Every tile and its window, (h, w, 1, 3 or 4).
 
-    def __init__(self, pixels: np.ndarray) -> None:
-        self._pixels = pixels
-
-    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
-        part = np.asarray(self._pixels[window])
-        return np.repeat(part[:, :, None], 3, axis=2) if part.ndim == 2 else part[:, :, :3]
+    A source that is no array is read here, by the thread that asks for the next window: it may not stand several at
+    once. And it is read a row of tiles at a time, each row of pixels once: it may compute what it gives.
+    """
+    rows, start, end = np.empty((0, *shape[1:]), np.uint8), 0, 0
+    for band in grid.bands():
+        top, bottom = band[0].window_rows
+        if isinstance(pixels, np.ndarray):
+            rows = pixels[top:bottom]
+        else:
+            fresh = np.asarray(pixels[end:bottom, 0 : shape[1]])
+            if fresh.dtype != np.uint8 or fresh.shape != (bottom - end, *shape[1:]):
+                msg = f"pixels gave {fresh.dtype} {fresh.shape} for rows {end} to {bottom} of uint8 {shape}"
+                raise ValueError(msg)
+            rows = np.concatenate([rows[top - start :], fresh])
+        start, end = top, bottom
+        for tile in band:
+            window = np.asarray(rows[:, slice(*tile.window_columns)])
+            yield tile, window.reshape(*window.shape[:2], -1)
 
 
 def encode_file(
@@ -62,12 +81,13 @@ def encode_file(
 ) -> None:
     """Write ``pixels`` as a .pico file.
 
-    ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. It is read window by window, so a
-    memory map or a lazy array with NumPy slicing will do. ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of
-    later decoding. ``fidelity``: "strict" codes tiles better, some without loss, until no 8 x 8 pixels are further from
-    the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect. ``tile``: side of a tile in
-    pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default: one for each
-    CPU). A path is replaced atomically, at the end.
+    ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. A memory map or a lazy array with NumPy
+    slicing will do: it is read from top to bottom, some 500 rows at a time, each once, in the calling thread (a dask
+    array whose chunks hold more rows computes them several times: rechunk or persist it). ``quality``: 1 ... 100.
+    ``realism``: 0 ... 1, the default of later decoding. ``fidelity``: "strict" codes tiles better, some without loss,
+    until no 8 x 8 pixels are further from the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has
+    no effect. ``tile``: side of a tile in pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``:
+    tiles coded at once (default: one for each CPU). A path is replaced atomically, at the end.
 
     Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails.
     """
@@ -77,6 +97,7 @@ def encode_file(
     strict = check_fidelity(fidelity)
     if tile is None:
         tile = SMALL_TILE if max(height, width) <= SMALL_TILE + 2 * MARGIN else TILE
+    tile = as_integer(tile, "tile")
     if not MIN_TILE <= tile <= MAX_TILE:
         msg = f"tile must be from {MIN_TILE} to {MAX_TILE} pixels, not {tile!r}"
         raise ValueError(msg)
@@ -95,18 +116,22 @@ def encode_file(
         strict=strict,
         metadata=metadata or Metadata(),
     )
-    check_pixels(header, width * height)  # what is written can be read
-    rgb = _RgbView(pixels)
+    try:
+        check_pixels(header, width * height)  # what is written can be read
+    except LimitError:
+        msg = f"an image of {width} x {height} pixels is too narrow: its padding is too much work for its readers; cut "
+        msg += "it into shorter pieces"
+        raise LimitError(msg) from None
 
-    def code(tile: Tile) -> tuple[bytes, bytes]:
-        alpha = b""
-        if header.alpha:
-            alpha = encode_alpha(np.ascontiguousarray(pixels[slice(*tile.rows), slice(*tile.columns)][:, :, 3]))
-        return encode_tile(model, tile, tile.gather(rgb), level, strict=strict, gray=channels == 1), alpha
+    def code(item: tuple[Tile, np.ndarray]) -> tuple[bytes, bytes]:
+        tile, window = item[0].alone, item[1]
+        colour = np.repeat(window, 3, axis=2) if channels == 1 else window[:, :, :3]
+        coded = encode_tile(model, tile, tile.gather(colour), level, strict=strict, gray=channels == 1)
+        return coded, encode_alpha(np.ascontiguousarray(tile.kept(window)[:, :, 3])) if header.alpha else b""
 
     grid = header.grid
     coded = []
-    for result in ordered(code, grid, workers):
+    for result in ordered(code, _windows(pixels, grid, header.shape), workers):
         coded.append(result)
         if progress:
             progress(len(coded), len(grid))

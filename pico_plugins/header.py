@@ -18,8 +18,10 @@ from .container import (
     write_chunk,
 )
 from .errors import DamagedError, LimitError, NotPicoError, UnsupportedError
-from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata
+from .integers import as_integer
+from .metadata import EXIF_PREFIX, METADATA_CHUNKS, Metadata, split_texts
 from .quality import LEVEL_STEPS, MAX_LEVEL, quality_of_level
+from .streams import write_all
 from .tiles import TileGrid
 
 VERSION = 0
@@ -81,7 +83,7 @@ class Header:
     def info(self) -> dict[str, object]:
         """Metadata as Pillow and imageio name it, and what is the codec's own under ``pico``."""
         found: dict[str, object] = {}
-        for name in ("icc_profile", "xmp", "cicp", "text"):
+        for name in ("icc_profile", "xmp", "cicp", "dpi", "text"):
             if value := getattr(self.metadata, name):
                 found[name] = value
         if self.metadata.exif:
@@ -97,6 +99,12 @@ class Header:
             "tile": self.tile,
         }
         return found
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """How many times smaller the networks can show the image, each tile by itself: 1, and of 2, 4, 8 what fits."""
+        whole = len(self.grid) == 1
+        return tuple(by for by in (1, 2, 4, 8) if whole or self.tile % by == 0)
 
     @property
     def grid(self) -> TileGrid:
@@ -162,15 +170,17 @@ class Header:
 def check_pixels(header: Header, max_pixels: int | None) -> None:
     """Raise :class:`LimitError` if the image is larger than ``max_pixels`` (None: the default of 512 megapixels), or if
     its tiles are so small, or so much wider than the image, that they are many times the work of such an image."""
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
-    if header.width * header.height > limit:
-        size = f"{header.width} x {header.height}"
-        msg = f"image of {size} pixels exceeds the limit of {limit}; pass max_pixels to allow it"
+    if max_pixels is None:
+        limit = MAX_PIXELS
+    else:
+        limit = max_pixels if isinstance(max_pixels, float) else as_integer(max_pixels, "max_pixels")
+    size, work = f"{header.width} x {header.height}", header.grid.coded_pixels
+    if not header.width * header.height <= limit:
+        msg = f"image of {size} pixels exceeds the limit of {limit}; max_pixels= of pico_plugins.decode raises it"
         raise LimitError(msg)
-    work = header.grid.coded_pixels
-    if work > max(MAX_WORK * limit, MIN_WORK):
-        msg = f"image of {header.width} x {header.height} pixels in tiles that hold {work}: too much work; a higher "
-        msg += "max_pixels allows it"
+    if not work <= max(MAX_WORK * limit, MIN_WORK):
+        msg = f"image of {size} pixels in tiles that hold {work}: too much work; max_pixels= of pico_plugins.decode "
+        msg += "raises the limit"
         raise LimitError(msg)
 
 
@@ -200,7 +210,8 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
         else:
             found[METADATA_CHUNKS[kind]] = chunk
     try:
-        header = replace(header, metadata=Metadata(**found, text=text))
+        text, dpi = split_texts(text)
+        header = replace(header, metadata=Metadata(**found, text=text, dpi=dpi))
     except ValueError as error:
         msg = f"damaged PICO file: {error}"
         raise DamagedError(msg) from error
@@ -213,7 +224,7 @@ def read_head(file: BinaryIO) -> tuple[Header, int]:
 
 def write_file(file: BinaryIO, header: Header, tiles: list[tuple[bytes, bytes]]) -> None:
     """A whole file: ``tiles`` are (coded colour, coded alpha) in order; alpha is ignored if the header has none."""
-    file.write(MAGIC)
+    write_all(file, MAGIC)
     write_chunk(file, b"HEAD", header.pack())
     for kind, payload in header.metadata.chunks():
         write_chunk(file, kind, payload)

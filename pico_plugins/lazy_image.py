@@ -15,6 +15,7 @@ import numpy as np
 
 from .decoder import Box, place
 from .files import Source, reading
+from .integers import as_box, as_integer
 from .pipeline import ordered, thread_count
 from .reader import TileReader
 from .tile_decoder import TileDecoding
@@ -47,7 +48,11 @@ class LazyImage:
         """Reads header and index only. Errors as :func:`pico_plugins.decode`; a path stays open until ``close``."""
         self._source = source
         self._options = dict(threads=threads, backend=backend, max_pixels=max_pixels, cache_bytes=cache_bytes)
-        self._workers, self._backend, self._cache_bytes = thread_count(threads), backend, cache_bytes
+        self._workers, self._backend, self._cache_bytes = (
+            thread_count(threads),
+            backend,
+            as_integer(cache_bytes, "cache_bytes"),
+        )
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[float, int, int], np.ndarray] = OrderedDict()
         self._cached = 0
@@ -57,8 +62,7 @@ class LazyImage:
             self.realism = self.header.realism if realism is None else realism
             TileDecoding(self.header, self.realism, backend)  # refuses a wrong realism or model now, not when drawn
             self._open = stack.pop_all()
-        whole = len(self.header.grid) == 1
-        self.levels = [LazyLevel(self, by) for by in (1, 2, 4, 8) if whole or self.header.tile % by == 0]
+        self.levels = [LazyLevel(self, by) for by in self.header.reductions]
 
     def close(self) -> None:
         """Close the file. What is cached can still be read."""
@@ -108,8 +112,15 @@ class LazyImage:
             yield from results
 
     def read(self, reduction: int, box: Box) -> np.ndarray:
-        """The pixels of ``box``, in pixels of the image ``reduction`` times smaller: uint8 (h, w[, 3 or 4])."""
-        left, top, right, bottom = box
+        """The pixels of ``box``, in pixels of the image ``reduction`` times smaller: uint8 (h, w[, 3 or 4]).
+
+        Raises ``ValueError`` for a box that is not inside it.
+        """
+        left, top, right, bottom = box = as_box(box)
+        height, width = (-(-side // reduction) for side in self.header.shape[:2])
+        if left < right and top < bottom and not (left >= 0 and right <= width and top >= 0 and bottom <= height):
+            msg = f"box {box} is not inside the image of {width} x {height} pixels"
+            raise ValueError(msg)
         out = np.empty((max(0, bottom - top), max(0, right - left), *self.header.shape[2:]), np.uint8)
         if out.size:
             for tile, pixels in self.decode(reduction, self.tiles(reduction, box)):

@@ -54,6 +54,17 @@ class Tile:
         spans = (self.window_rows, self.window_columns, self.rows, self.columns)
         return Tile(self.number, *map(divide, spans))
 
+    @property
+    def alone(self) -> Tile:
+        """The same tile of an image that is nothing but its window."""
+        top, left = self.window_rows[0], self.window_columns[0]
+
+        def shift(span: Span, by: int) -> Span:
+            return span[0] - by, span[1] - by
+
+        windows = shift(self.window_rows, top), shift(self.window_columns, left)
+        return Tile(self.number, *windows, shift(self.rows, top), shift(self.columns, left))
+
     def gather(self, pixels: np.ndarray) -> np.ndarray:
         """The window of ``pixels`` (H, W, 3), its edges repeated up to :attr:`coded_shape`; contiguous."""
         import numpy as np

@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-import warnings
+import operator
 
 from PIL import Image
 
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+_GRAY = {"1", "L", "LA", "La"}
+_COLOUR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA"}
+_TRANSLUCENT = {"LA", "La", "PA", "RGBA", "RGBa"}
+_KEYED = {"1": 1, "L": 1, "RGB": 3, "P": 1}
+"""Modes that ``info["transparency"]`` can belong to, and of how many numbers it consists."""
 
 
-def to_codec_mode(image: Image.Image) -> Image.Image:
-    """``image`` in mode L, RGB or RGBA.
+def codec_mode(image: Image.Image) -> str:
+    """The mode, L, RGB or RGBA, that holds all of ``image``: its transparency in whatever form it comes.
 
-    Transparency is kept in whatever form it comes; 16-bit gray is scaled to 8 bits with a warning, never clipped.
-    Raises ``OSError``, as Pillow's own formats do, for modes whose range has no meaning here (I, F).
+    Raises ``OSError``, as Pillow's own formats do, for modes of more than 8 bits (I;16, I, F), ``ValueError`` for an
+    ``info["transparency"]`` that the mode cannot have.
     """
-    if image.mode in SIXTEEN_BITS:
-        import numpy as np
-
-        warnings.warn("PICO stores 8 bits: 16-bit gray is scaled down", stacklevel=4)
-        wide = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        msg = f"cannot write mode {image.mode} as PICO: scale it to 0...255 and convert it to L first"
+    if image.mode in ("I", "F", *SIXTEEN_BITS):
+        msg = (
+            f"cannot write mode {image.mode} as PICO, which stores 8 bits: scale the values to 0...255 first, for all "
+        )
+        msg += "of 16 bits by Image.fromarray((numpy.asarray(image) // 257).astype('uint8'))"
         raise OSError(msg)
-    if image.mode == "RGBA":
-        return image
+    if image.mode in _TRANSLUCENT or _has_transparent_colour(image):
+        return "RGBA"
+    return "L" if image.mode in ("1", "L") else "RGB"
+
+
+def in_codec_mode(image: Image.Image, mode: str) -> Image.Image:
+    """``image``, or a part of it, in the mode that :func:`codec_mode` says."""
     if image.mode == "La":
         image = image.convert("LA")  # Pillow converts premultiplied gray to nothing else
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("L", "RGB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def keeps_colours(image: Image.Image, mode: str) -> bool:
+    """Whether a colour profile of ``image`` still holds once it is written in ``mode``."""
+    return image.mode in (_GRAY if mode == "L" else _COLOUR)
+
+
+def _has_transparent_colour(image: Image.Image) -> bool:
+    """Raises ``ValueError`` for one that Pillow would take for another, or stumble over."""
+    key = image.info.get("transparency")
+    if key is None or image.mode not in _KEYED:
+        return False
+    if image.mode == "P" and isinstance(key, bytes):
+        return True
+    try:
+        numbers = [operator.index(part) for part in (key if image.mode == "RGB" else [key])]
+    except TypeError:
+        numbers = []
+    if len(numbers) != _KEYED[image.mode] or not all(0 <= number <= 255 for number in numbers):
+        msg = f"info['transparency'] is {key!r:.80}, which mode {image.mode} cannot have: correct or delete it"
+        raise ValueError(msg)
+    return True

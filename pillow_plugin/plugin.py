@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pico_plugins.container import MAGIC
-from pico_plugins.errors import PicoError, UnsupportedError
+from pico_plugins.errors import PicoError
 from pico_plugins.header import MAX_PIXELS, read_head
 
 from .options import OPTIONS
@@ -32,11 +29,11 @@ class PicoImageFile(ImageFile.ImageFile):
         try:
             header, _ = read_head(self.fp)
         except PicoError as error:
-            # SyntaxError is Pillow's way to say "not mine": Image.open then raises UnidentifiedImageError, which
-            # does not tell why. A file that only needs a newer reader deserves better.
-            if isinstance(error, UnsupportedError):
-                warnings.warn(str(error), stacklevel=2)
-            raise SyntaxError(str(error)) from error
+            # For a SyntaxError, "not mine", Image.open raises the same without telling why. But nobody else's files
+            # start with our magic.
+            msg = f"cannot identify image file {self.filename or self.fp!r}: {error}"
+            raise UnidentifiedImageError(msg) from error
+        self._header = header
         self._size = header.width, header.height
         self._pixels = min(header.width * header.height, MAX_PIXELS)  # Pillow's own limit may have been taken away
         self._mode = header.mode
@@ -53,8 +50,8 @@ class PicoImageFile(ImageFile.ImageFile):
         if not (self._coded and self._reduction == 1 and size):
             return None
         width, height = self.size
-        room = min(width // max(size[0], 1), height // max(size[1], 1))
-        self._reduction = next((by for by in (8, 4, 2) if room >= by), 1)
+        room = min(width // max(int(size[0]), 1), height // max(int(size[1]), 1))
+        self._reduction = max(by for by in self._header.reductions if by <= max(room, 1))
         if self._reduction == 1:
             return None
         self._size = -(-width // self._reduction), -(-height // self._reduction)
@@ -65,36 +62,43 @@ class PicoImageFile(ImageFile.ImageFile):
         """Nothing to seek: the pixels are in memory. That this exists tells Pillow not to map or feed the file."""
 
     def load(self) -> Image.core.PixelAccess | None:
-        """Decode. Raises ``OSError`` for damaged or truncated data.
+        """Decode. Raises ``OSError`` for damaged or truncated data, and if the file is not the one that was opened.
 
         Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead, and their numbers stand
         in ``info["pico"]["damaged"]``.
         """
         if self.tile and self._coded:
-            from pico_plugins.decoder import decode
-
-            self._check_open()
-            self.fp.seek(self._begin)
             damaged = [] if ImageFile.LOAD_TRUNCATED_IMAGES else None
             try:
-                pixels = decode(
-                    self.fp,
-                    scale=1 / self._reduction,
-                    realism=OPTIONS.realism,
-                    threads=OPTIONS.threads,
-                    backend=OPTIONS.backend,
-                    max_pixels=self._pixels,
-                    damaged=damaged,
-                )
+                self.im = self._decoded(damaged)
             except PicoError as error:
                 raise OSError(str(error)) from error
             if damaged:
                 self.info["pico"]["damaged"] = damaged
+            self.tile, self.readonly, self._coded = [], 0, False
             if self._exclusive_fp:
                 self.fp.close()
-            self.fp = io.BytesIO(pixels)
-            self._coded = False
+            self.fp = None
         return super().load()
+
+    def _decoded(self, damaged: list[int] | None) -> Image.core.ImagingCore:
+        """The pixels, tile by tile put where Pillow has them: no second copy of them all is made."""
+        from pico_plugins.decoder import decoded_tiles
+        from pico_plugins.reader import TileReader
+
+        self._check_open()
+        self.fp.seek(self._begin)
+        reader = TileReader(self.fp, self._pixels)
+        if reader.header != self._header:
+            msg = "the file was changed after it had been opened: open it again"
+            raise OSError(msg)
+        options = dict(realism=OPTIONS.realism, threads=OPTIONS.threads, backend=OPTIONS.backend, damaged=damaged)
+        image = Image.core.new(self.mode, self.size)
+        with decoded_tiles(reader, reader.header.grid, reduction=self._reduction, **options) as tiles:
+            for tile, pixels in tiles:
+                (top, bottom), (left, right) = tile.reduced(self._reduction).rows, tile.reduced(self._reduction).columns
+                image.paste(Image.fromarray(pixels).im, (left, top, right, bottom))
+        return image
 
     def _check_open(self) -> None:
         if self.fp is None:

@@ -12,11 +12,14 @@ import os
 import sys
 import threading
 import warnings
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from ..telemetry import disabled_for_openvino
 
 
 class Networks(Protocol):
@@ -118,7 +121,8 @@ def load(name: str | None, folder: Path, threads: int) -> Networks:
         while (key := (resolve(name), folder, threads)) not in _loaded:
             backend = _BACKENDS[key[0]]
             try:
-                module = importlib.import_module(f".{backend.module}", __name__)
+                with disabled_for_openvino() if "openvino" in backend.packages else nullcontext():
+                    module = importlib.import_module(f".{backend.module}", __name__)
             except Exception as error:  # libraries that do not fit raise all kinds
                 _broken[backend.module] = f"{type(error).__name__}: {error}"
                 instead = resolve(name)

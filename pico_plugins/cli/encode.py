@@ -18,6 +18,8 @@ from .targets import Target
 if TYPE_CHECKING:
     from PIL import Image
 
+_STRIPPED = {"exif": None, "xmp": None, "text": None, "dpi": None}
+
 
 @click.command("encode")
 @click.argument("images", nargs=-1, required=True)
@@ -69,7 +71,7 @@ def command(
                 _check_name(target)
                 image.seek(number)
                 coded = io.BytesIO()
-                pillow_plugin.save(_prepared(image, depth, strip), coded, **options, **_metadata(image, strip))
+                pillow_plugin.save(_prepared(image, depth, strip), coded, **options, **(_STRIPPED if strip else {}))
                 with target.writing() as out:
                     out.write(coded.getbuffer())
                 size, pixels = len(coded.getbuffer()), image.width * image.height
@@ -112,10 +114,3 @@ def _prepared(image: Image.Image, depth: str | None, strip: bool) -> Image.Image
     image.load()
     reduced = in_eight_bits(image, found)
     return upright(reduced) if strip else reduced
-
-
-def _metadata(image: Image.Image, strip: bool) -> dict[str, object]:
-    """What to write of it beside the ICC profile."""
-    if strip:
-        return {"exif": None, "xmp": None, "text": {}}
-    return {"exif": image.info.get("exif"), "xmp": image.info.get("xmp")}

@@ -20,8 +20,21 @@ SUBSAMPLED = ("JPEG", "AVIF", "MPO")
 _TOO_LITTLE = {"GIF": "256 colours", "ICO": "icons", "ICNS": "icons"}
 _NO_TRANSPARENCY = ("BMP", "DIB", "JPEG", "MPO", "PPM")
 _WITH_METADATA = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "TIFF")
-_HOLDERS = {"exif": _WITH_METADATA, "icc_profile": _WITH_METADATA, "xmp": _WITH_METADATA, "text": ("PNG",)}
-_TITLES = {"exif": "Exif", "icc_profile": "ICC profile", "xmp": "XMP", "cicp": "CICP", "text": "text"}
+_HOLDERS = {
+    **dict.fromkeys(("exif", "icc_profile", "xmp"), _WITH_METADATA),
+    "dpi": ("PNG", "JPEG", "MPO", "TIFF", "BMP"),
+    "text": ("PNG", "JPEG", "MPO"),
+}
+_TITLES = {
+    "exif": "Exif",
+    "icc_profile": "ICC profile",
+    "xmp": "XMP",
+    "cicp": "CICP",
+    "dpi": "resolution",
+    "text": "text",
+}
+_COMMENT = "comment"
+"""The keyword of the one text that JPEG files have."""
 _TIFF_XMP = 700
 _TIFF_LAYOUT = frozenset({*range(254, 260), *range(262, 267), 273, *range(277, 280), 284, 290, 291, 301, 317})
 _TIFF_LAYOUT |= {*range(320, 326), 330, 332, *range(338, 343), 347, *range(512, 522), *range(529, 533), 34675}
@@ -78,7 +91,8 @@ def holds(form: str, mode: str, piece: Piece) -> bool:
     """
     from PIL import Image
 
-    if form not in _HOLDERS.get(piece[0], ()):
+    name, value = piece
+    if form not in _HOLDERS.get(name, ()) or (name == "text" and form != "PNG" and value[0] != _COMMENT):
         return False
     try:
         Image.new(mode, (1, 1)).save(io.BytesIO(), form, **save_options(form, [piece]))
@@ -93,8 +107,10 @@ def save_options(form: str, metadata: list[Piece]) -> dict[str, object]:
 
     options: dict[str, object] = {"pnginfo": PngInfo()} if form == "PNG" else {}
     for name, value in metadata:
-        if name == "text":
+        if name == "text" and form == "PNG":
             options["pnginfo"].add_itxt(*value)
+        elif name == "text":
+            options["comment"] = value[1]
         elif name == "xmp" and form == "PNG":
             options["pnginfo"].add_itxt("XML:com.adobe.xmp", value.decode())
         elif name in ("exif", "xmp") and form == "TIFF":

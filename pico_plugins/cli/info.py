@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,7 +20,9 @@ def describe(source: Source) -> dict[str, object]:
 
     with source.open() as opened, reading(opened) as file:
         header = read_header(file)
-        size = file.seek(0, io.SEEK_END)
+        size = source.size
+        if size is None:  # a stream's end is where nothing comes any more
+            size = sum(map(len, iter(partial(file.read, 1 << 20), b"")))
     metadata = header.metadata
     return {
         "file": str(source),

@@ -59,7 +59,10 @@ def model_folder(name: str) -> Path:
     manifest = folder / "manifest.json"
     if len(name) != 16 or not manifest.exists():
         have = ", ".join(sorted(path.parent.name for path in FOLDER.glob("*/manifest.json")))
-        msg = f"PICO file needs model {name}, which this version does not have (it has {have or 'none'})"
+        msg = f"PICO file needs model {name}, which this version does not have (it has {have})"
+        if not have:
+            msg = f"this installation of pico-plugins lacks its models, in {FOLDER}: the package cannot be used from a "
+            msg += "zip file, and a frozen program must include its data files"
         raise UnsupportedError(msg)
     hashes = json.loads(manifest.read_text())["sha256"]
     for file, expected in hashes.items():

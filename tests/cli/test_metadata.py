@@ -163,6 +163,18 @@ def test_to_and_output_must_agree(coded, tmp_path):
     assert pico("decode", path, "--authenticity", tmp_path / "b.png", "--strip").exit_code == 2
 
 
+def test_resolution_and_comments_are_kept(tmp_path, patch):
+    Image.fromarray(patch).save(tmp_path / "a.jpg", dpi=(300, 300), comment="a cup")
+    assert pico("encode", tmp_path / "a.jpg").exit_code == 0
+    for suffix in ("jpeg", "png", "tif", "bmp"):
+        assert pico("decode", tmp_path / "a.pico", "--to", suffix).exit_code == 0
+        with Image.open(tmp_path / f"a.{suffix}") as image:
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+            if suffix in ("jpeg", "png"):
+                assert image.info["comment"] in ("a cup", b"a cup")
+    assert "text 'comment'" in pico("decode", tmp_path / "a.pico", "--to", "webp").stderr
+
+
 def test_pieces_become_the_options_that_pillow_knows():
     assert save_options("JPEG", [("exif", b"e"), ("xmp", b"x")]) == {"exif": b"e", "xmp": b"x"}
     tags = save_options("TIFF", [("exif", exif()), ("xmp", b"x")])["exif"]

@@ -102,6 +102,35 @@ def test_region_reads_only_the_tiles_it_needs(tiled_file):
     assert np.array_equal(part, pico_plugins.decode_region(tiled_file, (0, 0, 60, 60)))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint16", "uint32", "uint64"])
+def test_numbers_may_be_those_of_numpy(tiled_file, kind):
+    """NumPy's wrap around when they are added up: that gave pixels nobody had written."""
+    whole = pico_plugins.decode(tiled_file)
+    for box in (np.array((70, 10, 100, 139), np.int64).astype(kind), [np.dtype(kind).type(v) for v in (0, 0, 90, 139)]):
+        left, top, right, bottom = map(int, box)
+        assert np.array_equal(pico_plugins.decode_region(tiled_file, box), whole[top:bottom, left:right])
+        with pico_plugins.LazyImage(tiled_file, threads=np.uint8(2), cache_bytes=np.uint8(200)) as image:
+            assert np.array_equal(image.read(1, box), whole[top:bottom, left:right])
+    number = np.dtype(kind).type
+    assert np.array_equal(pico_plugins.decode(tiled_file, threads=number(2), max_pixels=np.uint16(220 * 140)), whole)
+    pixels = np.ascontiguousarray(whole[..., :3])
+    assert pico_plugins.encode(pixels, number(50), tile=number(80)) == pico_plugins.encode(pixels, 50, tile=80)
+
+
+@pytest.mark.parametrize(
+    "box", [(), (1, 2, 3), (0, 0, 5.0, 5), ("0", 0, 5, 5), (True, True, 5, 5), 5, np.zeros((2, 2), int)]
+)
+def test_boxes_of_something_else_are_refused(tiled_file, box):
+    with pytest.raises(ValueError, match=r"box must be"):
+        pico_plugins.decode_region(tiled_file, box)
+
+
+@pytest.mark.parametrize("scale", [3, 0, None, "1/2", [0.5], float("nan")])
+def test_other_scales_are_refused(tiled_file, scale):
+    with pytest.raises(ValueError, match="scale must be"):
+        pico_plugins.decode(tiled_file, scale=scale)
+
+
 @pytest.mark.parametrize("box", [(0, 0, 0, 10), (-1, 0, 5, 5), (0, 0, 221, 5), (5, 5, 4, 9)])
 def test_regions_outside_are_refused(tiled_file, box):
     with pytest.raises(ValueError, match="not inside"):
@@ -147,7 +176,9 @@ def test_bad_quality_is_refused_with_the_range(patch, quality):
         pico_plugins.encode(patch, quality)
 
 
-@pytest.mark.parametrize("options", [{"realism": 2}, {"tile": 5}, {"threads": 0}, {"backend": "abacus"}])
+@pytest.mark.parametrize(
+    "options", [{"realism": 2}, {"tile": 5}, {"tile": 80.0}, {"threads": 0}, {"threads": True}, {"backend": "abacus"}]
+)
 def test_bad_options_are_refused(patch, options):
     with pytest.raises(ValueError, match=next(iter(options))):
         pico_plugins.encode(patch, **options)
@@ -161,18 +192,47 @@ def test_quality_maps_to_every_step_in_order():
     assert [round(quality_of_level(level)) for level in levels] == list(range(1, 101))
 
 
-def test_lazy_sources_are_read_window_by_window(photo):
-    class Lazy:
-        shape, dtype, largest = photo.shape, photo.dtype, 0
+class Lazy:
+    """A source that is no array, and remembers which rows were asked of it, and by whom."""
 
-        def __getitem__(self, key):
-            part = photo[key]
-            self.largest = max(self.largest, part.size)
-            return part
+    def __init__(self, pixels):
+        self.pixels, self.dtype = pixels, np.dtype(np.uint8)
+        self.shape = tuple(map(np.uint16, pixels.shape))
+        self.rows, self.threads = [], set()
 
-    lazy = Lazy()
-    assert pico_plugins.encode(lazy, tile=100) == pico_plugins.encode(photo, tile=100)
-    assert lazy.largest <= 108 * 108 * 3
+    def __getitem__(self, key):
+        part = self.pixels[key]
+        self.rows.append(range(len(self.pixels))[key[0]])
+        self.threads.add(threading.get_ident())
+        return part
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_lazy_sources_are_read_once_in_the_calling_thread(photo, channels):
+    """A file that is read in turn, and a computation that costs (dask), give right pixels at the price of one pass."""
+    pixels = photo[..., 0] if channels == 1 else np.dstack([photo, photo[..., 0]])[..., :channels]
+    lazy = Lazy(pixels)
+    assert pico_plugins.encode(lazy, tile=100, threads=3) == pico_plugins.encode(pixels, tile=100)
+    assert [row for rows in lazy.rows for row in rows] == list(range(400))
+    assert max(map(len, lazy.rows)) <= 108
+    assert lazy.threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda part: part[:-1], lambda part: part.astype(np.uint16), lambda part: part[..., 0]]
+)
+def test_lazy_sources_that_give_something_else_are_refused(photo, wrong):
+    lazy = Lazy(photo)
+    lazy.pixels = type("Other", (), {"__len__": lambda _: 400, "__getitem__": lambda _, key: wrong(photo[key])})()
+    with pytest.raises(ValueError, match="pixels gave"):
+        pico_plugins.encode(lazy)
+
+
+def test_a_lazy_source_of_unknown_shape_is_refused(photo):
+    lazy = Lazy(photo)
+    lazy.shape = (float("nan"), 600, 3)
+    with pytest.raises(ValueError, match="nan"):
+        pico_plugins.encode(lazy)
 
 
 def test_sources(tmp_path, patch_file):

@@ -265,3 +265,21 @@ def test_damaged_tiles_are_blank_and_reported_when_asked_for(tiled_file):
     last = pico_plugins.read_header(tiled_file).grid[5]
     assert (shown[slice(*last.rows), slice(*last.columns)] == 128).all()
     assert np.array_equal(shown[: last.rows[0]], whole[: last.rows[0]])
+
+
+def test_resolution_is_a_text_of_its_own(patch):
+    """Which other readers see as a text; a text of that name that is no resolution stays one."""
+    metadata = pico_plugins.Metadata(text={"Title": "a"}, dpi=(np.float32(300), 72.5))
+    assert list(metadata.chunks())[-1] == (b"text", b"dpi\x00300 72.5")
+    data = pico_plugins.encode(patch, metadata=metadata)
+    assert pico_plugins.read_header(data).metadata == metadata
+    assert pico_plugins.read_header(data).info()["dpi"] == (300, 72.5)
+    for text in ("300", "a b", "0 72", "nan 1", "1 2 3", "inf 1"):
+        found = pico_plugins.read_header(pico_plugins.encode(patch, metadata=pico_plugins.Metadata(text={"dpi": text})))
+        assert (found.metadata.text, found.metadata.dpi) == ({"dpi": text}, None)
+    for dpi in ((0, 1), (1,), 72, "72", (1, float("nan")), ("1", "2")):
+        with pytest.raises(ValueError, match="dpi must be"):
+            pico_plugins.Metadata(dpi=dpi)
+    for text in ("abc", [("a", "b")], {1: "a"}, {"a": b"b"}):
+        with pytest.raises(TypeError, match="text must map"):
+            pico_plugins.Metadata(text=text)

@@ -82,3 +82,28 @@ def test_the_exact_half_needs_numpy_and_safetensors_only():
     code += "for name in ('onnxruntime', 'threadpoolctl', 'PIL', 'constriction', 'click'): sys.modules[name] = None\n"
     code += "import tests.golden.symbols, tests.reliability.elsewhere"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_an_installation_without_its_models_says_so(tmp_path, patch_file):
+    """In a zip file, or frozen without its data."""
+    import zipfile
+
+    import pico_plugins
+
+    package, archive = Path(pico_plugins.__file__).parent, tmp_path / "package.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in package.rglob("*.py"):
+            file.write(path, path.relative_to(package.parent))
+    code = f"""
+import sys
+sys.path.insert(0, {str(archive)!r})
+import numpy, pico_plugins
+for work in (lambda: pico_plugins.encode(numpy.zeros((9, 9), "uint8")), lambda: pico_plugins.decode({patch_file!r})):
+    try:
+        work()
+    except pico_plugins.PicoError as error:
+        print(error)
+"""
+    said = run(code).splitlines()
+    assert len(said) == 2
+    assert all("lacks its models" in line and "zip file" in line for line in said)

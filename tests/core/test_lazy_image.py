@@ -131,6 +131,12 @@ def test_gray_and_alpha(photo):
             assert np.array_equal(np.asarray(image.levels[0]), pico_plugins.decode(data))
 
 
+@pytest.mark.parametrize("box", [(0, 0, 601, 5), (-1, 0, 5, 5), (0, 399, 5, 401)])
+def test_boxes_outside_are_refused(file, box):
+    with LazyImage(file) as image, pytest.raises(ValueError, match="not inside"):
+        image.read(1, box)
+
+
 def test_errors(tmp_path, file):
     with pytest.raises(PicoError):
         LazyImage(b"not a pico file at all")

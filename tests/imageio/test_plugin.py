@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 iio = pytest.importorskip("imageio.v3")
 
@@ -14,6 +15,7 @@ import imageio_plugin
 import pico_plugins
 from imageio_plugin.plugin import PicoPlugin
 from tests.conftest import psnr
+from tests.core.test_files import Raw
 
 
 @pytest.fixture
@@ -111,6 +113,88 @@ def test_a_failing_write_leaves_the_file(path, patch, patch_file):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+def test_a_second_image_is_refused_and_the_first_stays(tmp_path, patch, patch_file):
+    path = tmp_path / "a.pico"
+    with iio2.get_writer(path, mode="I", quality=60) as writer:
+        with pytest.raises(ValueError, match="uint8 array"):
+            writer.append_data(patch.astype(float))  # nothing was written yet
+        writer.append_data(patch)
+        with pytest.raises(ValueError, match="holds one image"):
+            writer.append_data(255 - patch)
+    assert path.read_bytes() == patch_file
+    stream = io.BytesIO()
+    for target in (stream, "<bytes>"):
+        with iio.imopen(target, "w", extension=".pico") as file:
+            file.write(patch, quality=60)
+            with pytest.raises(ValueError, match="holds one image"):
+                file.write(255 - patch)
+    assert stream.getvalue() == patch_file
+    with pytest.raises(ValueError, match="one image, not 2"):
+        iio2.mimwrite(path, [patch, patch])
+
+
+def test_mode(path, patch_file, patch, tmp_path):
+    """As imageio's own Pillow plugin has it."""
+    with Image.open(io.BytesIO(iio.imwrite("<bytes>", pico_plugins.decode(patch_file), extension=".png"))) as image:
+        for mode in ("L", "RGB", "RGBA", "F", "CMYK", "1"):
+            got, expected = iio.imread(path, mode=mode), np.asarray(image.convert(mode))
+            assert got.dtype == expected.dtype
+            assert np.array_equal(got, expected)
+            got[:1] = 0  # may be written to
+    assert iio.imread(path, mode="L", region=(0, 0, 8, 6), index=...).shape == (1, 6, 8)
+    for wrong in ("XYZ", 3):
+        with pytest.raises(ValueError, match="mode must be"):
+            iio.imread(path, mode=wrong)
+    iio.imwrite(tmp_path / "b.pico", patch, mode="RGB", quality=60)
+    assert (tmp_path / "b.pico").read_bytes() == patch_file
+    for wrong in ("L", "CMYK", "RGBA"):
+        with pytest.raises(ValueError, match="mode"):
+            iio.imwrite(tmp_path / "b.pico", patch, mode=wrong)
+    with pytest.raises(TypeError, match="as_gray"):
+        iio2.imread(path, as_gray=True)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rotate(path, patch, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    xmp = f'<x:xmpmeta tiff:Orientation="{orientation}"/>'.encode()
+    for metadata in ({"exif": exif.tobytes()}, {"xmp": xmp}):
+        iio.imwrite(path, patch, **metadata)
+        stored = iio.imread(path)
+        image = Image.fromarray(stored)
+        image.info.update(metadata)
+        upright = np.asarray(ImageOps.exif_transpose(image))
+        assert np.array_equal(iio.imread(path, rotate=True), upright)
+        assert np.array_equal(
+            iio.imread(path, rotate=True, mode="L"), np.asarray(Image.fromarray(upright).convert("L"))
+        )
+    assert iio.imread(path, rotate=True).flags.c_contiguous
+
+
+def test_rotate_with_exif_that_cannot_be_read(path, patch):
+    iio.imwrite(path, patch, exif=b"\xff" * 50)
+    with pytest.warns(UserWarning, match="Exif data cannot be read"):
+        assert np.array_equal(iio.imread(path, rotate=True), iio.imread(path))
+
+
+def test_streams_that_cannot_seek_and_pipes(tiled_file):
+    expected = pico_plugins.decode(tiled_file)
+    with iio.imopen(Raw(tiled_file, seekable=False), "r", extension=".pico") as file:
+        assert file.properties().shape == expected.shape
+        assert np.array_equal(file.read(region=(90, 90, 220, 140)), expected[90:, 90:])
+        assert np.array_equal(file.read(), expected)
+    assert np.array_equal(iio.imread(Raw(tiled_file), extension=".pico"), expected)
+    target = Raw(seekable=False)
+    iio.imwrite(target, expected, extension=".pico", quality=50)
+    assert pico_plugins.decode(bytes(target.data)).shape == expected.shape
+
+
+def test_regions_in_numpys_numbers(path, patch_file):
+    box = np.array([8, 16, 40, 48], np.uint8)
+    assert np.array_equal(iio.imread(path, region=box), pico_plugins.decode(patch_file)[16:48, 8:40])
+
+
 def test_imopen_and_v2_readers(path, patch, patch_file):
     expected = pico_plugins.decode(patch_file)
     with iio.imopen(path, "r", plugin="PICO") as file:
@@ -145,8 +229,10 @@ def test_properties_and_metadata_without_decoding(tmp_path, tiled_file, monkeypa
 
 
 def test_metadata_is_written(tmp_path, patch):
-    iio.imwrite(tmp_path / "a.pico", patch, exif=b"MM\0*", xmp=b"<x/>", icc_profile=b"icc")
+    options = dict(text={"Title": "a"}, dpi=(300, 72))
+    iio.imwrite(tmp_path / "a.pico", patch, exif=b"MM\0*", xmp=b"<x/>", icc_profile=b"icc", **options)
     metadata = iio.immeta(tmp_path / "a.pico")
+    assert {name: metadata[name] for name in options} == options
     assert (metadata["exif"], metadata["xmp"], metadata["icc_profile"]) == (b"Exif\0\0MM\0*", b"<x/>", b"icc")
 
 

@@ -3,6 +3,8 @@
 import copy
 import io
 import pickle
+import subprocess
+import sys
 import time
 import warnings
 
@@ -46,8 +48,8 @@ def test_open_is_lazy_and_fast(tmp_path, photo, patch_file):
 
 def test_nothing_is_decoded_before_it_is_needed(path, monkeypatch):
     calls = []
-    real = pico_plugins.decode
-    monkeypatch.setattr("pico_plugins.decoder.decode", lambda *a, **k: calls.append(1) or real(*a, **k))
+    real = pico_plugins.decoder.decoded_tiles
+    monkeypatch.setattr("pico_plugins.decoder.decoded_tiles", lambda *a, **k: calls.append(1) or real(*a, **k))
     image = Image.open(path)
     assert image.info["pico"]["quality"] == 60
     assert not calls
@@ -99,8 +101,77 @@ def test_newer_versions_say_so(patch_file):
     import zlib
 
     broken[41:45] = zlib.crc32(broken[8:41]).to_bytes(4, "little")
-    with pytest.warns(UserWarning, match="version 9"), pytest.raises(UnidentifiedImageError):
+    with pytest.raises(UnidentifiedImageError, match="version 9"):
         Image.open(io.BytesIO(broken))
+
+
+def test_what_is_wrong_with_a_header_is_said(tmp_path, tiled_file):
+    """And the file is closed, and named."""
+    path = tmp_path / "a.pico"
+    for at, name in ((20, "HEAD"), (60, "chunk exif"), (len(tiled_file) - 1, None)):
+        broken = bytearray(tiled_file)
+        broken[at] ^= 1
+        path.write_bytes(broken)
+        if name is None:
+            assert Image.open(path).size == (220, 140)  # the pixels' turn comes later
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ResourceWarning)
+            with pytest.raises(UnidentifiedImageError, match=rf"cannot identify image file .*a\.pico.*: .*{name}"):
+                Image.open(path)
+            with pytest.raises(UnidentifiedImageError, match=name):
+                Image.open(io.BytesIO(broken))
+    path.write_bytes(tiled_file[:30])
+    with pytest.raises(UnidentifiedImageError, match=r"truncated \(\d+ bytes missing\), in chunk HEAD"):
+        Image.open(path)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_file_that_changed_after_it_was_opened_is_refused(tmp_path, photo, in_memory):
+    """Its rows would be cut in the wrong places. The picture as it is now comes from opening it again."""
+    exif = b"MM\0*\0\0\0\x08\0\0" + bytes(300_000)  # more than a read buffer
+    old = Image.fromarray(photo)
+    translucent = old.resize((590, 395)).convert("RGBA")
+    translucent.putalpha(128)
+    for new in (old.transpose(Image.Transpose.ROTATE_90), translucent):
+        target = io.BytesIO() if in_memory else tmp_path / "a.pico"
+        old.save(target, "PICO", exif=exif)
+        image = Image.open(target)
+        if in_memory:
+            target.seek(0)
+            target.truncate()
+        new.save(target, "PICO", exif=exif)
+        for _ in range(2):
+            with pytest.raises(OSError, match="changed"):
+                image.load()
+        again = Image.open(target)
+        again.load()
+        assert (again.size, again.mode) == (new.size, new.mode)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_loading_takes_the_memory_that_pillow_needs(tmp_path):
+    """4 bytes a pixel of RGB, and some windows."""
+    path = tmp_path / "a.pico"
+    pico_plugins.encode_file(path, np.broadcast_to(np.uint8([[[9, 99, 199]]]), (6000, 8000, 3)))
+    code = """
+import sys
+import pillow_plugin, pico_plugins
+from PIL import Image
+pico_plugins.decode(sys.argv[1], threads=1, scale=1/8)
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+before = peak()
+pillow_plugin.register_pico_opener(threads=1)
+image = Image.open(sys.argv[1])
+image.load()
+assert image.getpixel((7999, 5999)) == (9, 99, 199)
+print((peak() - before) / 48e6)
+"""
+    taken = float(subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True).stdout)
+    print(f"{taken:.2f} bytes a pixel")
+    assert taken < 5
 
 
 def test_truncated_file(tiled_file, monkeypatch):
@@ -172,13 +243,13 @@ def test_thumbnail_decodes_a_smaller_image(tmp_path, photo, monkeypatch):
     whole.load()
     whole.thumbnail((48, 48))  # from all pixels
     scales = []
-    original = pico_plugins.decoder.decode
+    original = pico_plugins.decoder.decoded_tiles
 
     def watched(*args, **options):
-        scales.append(options["scale"])
+        scales.append(1 / options["reduction"])
         return original(*args, **options)
 
-    monkeypatch.setattr(pico_plugins.decoder, "decode", watched)
+    monkeypatch.setattr(pico_plugins.decoder, "decoded_tiles", watched)
     image = Image.open(path)
     image.thumbnail((48, 48))
     assert scales == [1 / 4]
@@ -208,6 +279,12 @@ def test_draft_is_that_of_jpeg(tmp_path, photo):
         ours.load()
         assert ours.size == theirs.size
         assert ours.draft(None, (1, 1)) is None
+    odd = tmp_path / "b.pico"
+    pico_plugins.encode_file(odd, photo, 60, tile=100)  # tiles that cannot be made 8 times smaller
+    image = Image.open(odd)
+    image.draft(None, (10, 10))
+    assert image.size == (150, 100)
+    assert np.array_equal(np.asarray(image), pico_plugins.decode(odd, scale=1 / 4))
     gray = Image.open(path)
     assert gray.draft("L", None) is None
     assert gray.mode == "RGB"

@@ -1,10 +1,13 @@
 """Writing .pico through Pillow."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 import pillow_plugin
 from tests.conftest import psnr
@@ -80,15 +83,15 @@ def test_palette_and_keyed_transparency_are_kept(rgb):
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
-def test_sixteen_bits_are_scaled_with_a_warning(mode):
+def test_sixteen_bits_are_refused_with_the_way_out(mode):
+    """Scaled down they are 21 levels of a 12-bit microscope image. What the message says to do works."""
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
-    image = Image.frombytes("I;16", (64, 64), ramp.tobytes())
-    if mode == "I;16B":
-        image = Image.frombytes("I;16B", (64, 64), ramp.astype(">u2").tobytes())
-    elif mode == "I;16L":
-        image = Image.frombytes("I;16L", (64, 64), ramp.tobytes())
-    with pytest.warns(UserWarning, match="8 bits"):
-        shown = roundtrip(image, quality=95)
+    image = Image.frombytes(mode, (64, 64), ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
+    image.info["transparency"] = 1234
+    with pytest.raises(OSError, match=rf"cannot write mode {mode} as PICO, which stores 8 bits") as kept:
+        roundtrip(image)
+    way_out = str(kept.value).split(" by ")[-1]
+    shown = roundtrip(eval(way_out, {"Image": Image, "numpy": np, "image": image}), quality=95)
     assert np.abs(np.asarray(shown).astype(float) - ramp / 257).mean() < 4
 
 
@@ -123,18 +126,138 @@ def test_zero_size(tmp_path):
         Image.new("RGB", (0, 5)).save(tmp_path / "a.pico")
 
 
-def test_exif_is_written_when_asked_for(rgb):
+def test_exif_is_kept_replaced_or_dropped(rgb):
     exif = Image.Exif()
     exif[0x010E] = "a cup"
     rgb.info["exif"] = exif.tobytes()
-    assert "exif" not in roundtrip(rgb).info
-    for form in (exif, exif.tobytes(), b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")):
+    assert roundtrip(rgb).info["exif"] == exif.tobytes()
+    for nothing in (None, b"", False):
+        assert "exif" not in roundtrip(rgb, exif=nothing).info
+    other = Image.Exif()
+    other[0x010E] = "a can"
+    for form in (other, other.tobytes(), b"Exif\0\0" + other.tobytes().removeprefix(b"Exif\0\0")):
         shown = roundtrip(rgb, exif=form)
         assert shown.info["exif"].count(b"Exif\0\0") == 1
-        assert shown.getexif()[0x010E] == "a cup"
+        assert shown.getexif()[0x010E] == "a can"
         jpeg = io.BytesIO()
         shown.save(jpeg, "JPEG", exif=shown.info["exif"])
-        assert Image.open(jpeg).getexif()[0x010E] == "a cup"
+        assert Image.open(jpeg).getexif()[0x010E] == "a can"
+
+
+def converted(image: Image.Image, form: str, **options) -> Image.Image:
+    """What becomes of ``image`` saved in another format, opened, and saved as .pico without a word more."""
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return roundtrip(Image.open(out))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_photos_stay_upright_and_keep_what_they_say(rgb, form):
+    """Exif with its orientation, XMP, profile and resolution: by a plain open and save."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
+    options = {"exif": exif, "icc_profile": profile}
+    if form == "PNG":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options["pnginfo"].add_text("Title", "Ünï")
+        options["pnginfo"].add_text("parameters", "a prompt", zip=True)
+    else:
+        options["xmp"] = xmp
+    if form != "WEBP":
+        options["dpi"] = (300, 150)
+    shown = converted(rgb, form, **options)
+    assert shown.getexif()[0x0112] == 6
+    assert ImageOps.exif_transpose(shown).size == rgb.size[::-1]
+    assert shown.info["icc_profile"] == profile
+    assert shown.info["xmp"] == xmp
+    if form != "WEBP":
+        assert shown.info["dpi"] == pytest.approx((300, 150), abs=0.02)  # PNG counts dots per metre
+    if form == "PNG":
+        assert shown.info["text"] == {"Title": "Ünï", "parameters": "a prompt"}
+    again = roundtrip(shown)
+    assert {**again.info, "pico": None} == {**shown.info, "pico": None}
+    bare = roundtrip(shown, exif=None, xmp=None, icc_profile=None, text=None, dpi=None)
+    assert list(bare.info) == ["pico"]
+
+
+def test_metadata_behind_a_pngs_pixels_is_kept(rgb):
+    out = io.BytesIO()
+    rgb.save(out, "PNG")
+    data, extra = out.getvalue(), b"tEXtTitle\0late"
+    chunk = struct.pack(">I", len(extra) - 4) + extra + struct.pack(">I", zlib.crc32(extra))
+    image = Image.open(io.BytesIO(data[:-12] + chunk + data[-12:]))
+    assert roundtrip(image).info["text"] == {"Title": "late"}
+
+
+def test_exif_that_imagemagick_put_into_png_text(rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    info = PngInfo()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(exif.tobytes()):8}\n{exif.tobytes().hex()}\n")
+    shown = converted(rgb, "PNG", pnginfo=info)
+    assert shown.getexif()[0x0112] == 8
+    assert "text" not in shown.info
+
+
+@pytest.mark.parametrize("form", ["JPEG", "GIF"])
+def test_comments_are_kept(rgb, form):
+    assert converted(rgb, form, comment="caf\u00e9".encode("latin-1")).info["text"] == {"comment": "caf\u00e9"}
+
+
+def test_what_an_image_says_and_a_file_cannot_hold_does_not_block_the_picture(rgb):
+    """It was not asked for: it is left out, with a warning. What was asked for is an error."""
+    for name, value in {"xmp": bytes(33 << 20), "exif": 5, "icc_profile": [1], "text": {"a\0b": "c"}}.items():
+        image = rgb.copy()
+        image.info.update({"Title": "kept"} if name != "text" else {}, **{name: value})
+        with pytest.warns(UserWarning, match=f"{name} of the image is not written"):
+            shown = roundtrip(image)
+        assert name not in shown.info
+        with pytest.raises((TypeError, ValueError)):
+            roundtrip(rgb, **{name: value})
+    for dpi in ((0, 0), (float("nan"), 72), 300, "72", None):
+        image = rgb.copy()
+        image.info["dpi"] = dpi
+        assert "dpi" not in roundtrip(image).info
+        if dpi is not None:
+            with pytest.raises(ValueError, match="dpi must be"):
+                roundtrip(rgb, dpi=dpi)
+    assert roundtrip(rgb, dpi=(72, 96.5)).info["dpi"] == (72, 96.5)
+
+
+def test_cicp_is_kept_while_it_holds(rgb):
+    rgb.info["cicp"] = bytes([9, 16, 0, 1])
+    assert roundtrip(rgb).info["cicp"] == bytes([9, 16, 0, 1])
+    assert "cicp" not in roundtrip(rgb, cicp=None).info
+    other = rgb.convert("YCbCr")
+    assert "cicp" not in roundtrip(other).info
+
+
+@pytest.mark.parametrize(
+    ("mode", "key"),
+    [
+        *(("L", key) for key in (b"\0", 300, -1, 5.0, "x", (1, 2, 3))),
+        *(("RGB", key) for key in (5, b"\0\1", (1, 2), (1, 2, 300), (1.0, 2.0, 3.0))),
+        *(("P", key) for key in (300, "x", (1, 2, 3))),
+    ],
+)
+def test_a_transparent_colour_that_cannot_be_one_is_named(rgb, mode, key):
+    image = rgb.convert(mode)
+    image.info["transparency"] = key
+    with pytest.raises(ValueError, match=rf"transparency.*mode {mode} cannot have"):
+        roundtrip(image)
+
+
+def test_a_transparent_colour_where_it_means_nothing(rgb):
+    for mode, key in (("L", None), ("RGB", None), ("CMYK", 5), ("YCbCr", b"x")):
+        image = rgb.convert(mode)
+        image.info["transparency"] = key
+        assert roundtrip(image).mode in ("L", "RGB")
+    image = rgb.convert("RGBA")
+    image.info["transparency"] = "x"
+    assert roundtrip(image).mode == "RGBA"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -170,6 +293,27 @@ def test_text(rgb):
     assert roundtrip(rgb, text={"exif": "only a keyword", "Title": "Ünï"}).info["text"]["Title"] == "Ünï"
     with pytest.raises(TypeError, match="exif must be bytes"):
         roundtrip(rgb, exif="abc")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"lossless": True},
+        {"distance": 0},
+        {"transparency": 0},
+        {"append_images": [Image.new("L", (5, 5))]},
+        {"bits": 16},
+        {"bit_depth": 10},
+    ],
+)
+def test_options_that_ask_for_another_picture_are_refused(rgb, option):
+    (name,) = option
+    with pytest.raises(ValueError, match=f"{name}="):
+        roundtrip(rgb, **option)
+    with pytest.raises(ValueError, match="save_all"):
+        pillow_plugin.save(rgb, io.BytesIO(), save_all=True)
+    harmless = dict(lossless=False, distance=None, transparency=None, append_images=[], bits=8)
+    assert roundtrip(rgb, **harmless).size == rgb.size
 
 
 def test_unknown_options_are_ignored(rgb):

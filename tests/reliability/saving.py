@@ -64,7 +64,7 @@ def kill_while_saving(kills: int, seed: int = 0) -> collections.Counter[str]:
             pico_plugins.check_file(path)
             found["kills"] += 1
             found["old" if after == good[0] else "new"] += 1
-            for scrap in Path(folder).glob(".image.pico.*.tmp"):
+            for scrap in Path(folder).glob(".*.tmp"):
                 found["in the middle of writing"] += 1
                 scrap.unlink()
     return found

@@ -109,7 +109,7 @@ def test_the_limit_on_pixels_is_the_cores_own():
 
 def test_what_is_too_narrow_to_be_read_is_not_written():
     thin = np.broadcast_to(np.zeros((), np.uint8), (1 << 21, 1))
-    with pytest.raises(LimitError, match="too much work"):
+    with pytest.raises(LimitError, match=r"too much work.* cut it into shorter pieces"):
         pico_plugins.encode(thin)
 
 

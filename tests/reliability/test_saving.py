@@ -93,10 +93,27 @@ def open_folder(tmp_path):
     shutil.rmtree(folder)
 
 
-def test_a_folder_that_may_not_be_written_keeps_the_old_file(open_folder):
+def test_in_a_folder_that_takes_no_new_file_an_old_one_is_written_in_place(open_folder):
+    """As ``open`` would; a new file is refused by its own name."""
+    path = open_folder / "a.pico"
+    path.write_bytes(b"old" * 1000)
+    path.chmod(0o666)
+    open_folder.chmod(0o555)
+    before = path.stat().st_ino
+    assert save_as_nobody(path) == "saved"
+    pico_plugins.check_file(path)
+    assert path.stat().st_ino == before
+    new = open_folder / "b.pico"
+    said = save_as_nobody(new)
+    assert "PermissionError" in said
+    assert str(new) in said
+    assert os.listdir(open_folder) == ["a.pico"]
+
+
+def test_a_folder_and_a_file_that_may_not_be_written(open_folder):
     path = open_folder / "a.pico"
     path.write_bytes(b"old")
-    path.chmod(0o666)
+    path.chmod(0o444)
     open_folder.chmod(0o555)
     assert "PermissionError" in save_as_nobody(path)
     assert path.read_bytes() == b"old"
@@ -112,3 +129,80 @@ def test_a_file_that_may_not_be_written_is_not_replaced_either(open_folder):
     assert os.listdir(open_folder) == ["a.pico"]
     path.chmod(0o666)
     assert save_as_nobody(path) == "saved"  # so it was the permission
+
+
+def in_a_mount_namespace(command: str, *arguments) -> subprocess.CompletedProcess:
+    if os.geteuid() or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    return subprocess.run(["unshare", "-m", "sh", "-c", command, *arguments], capture_output=True, text=True)
+
+
+WRITE = "import sys, numpy, pico_plugins; pico_plugins.encode_file(sys.argv[1], numpy.full((32, 32), 9, numpy.uint8))"
+
+
+def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path):
+    """As containers mount single files: it cannot be replaced, only written to."""
+    outside, inside = tmp_path / "outside.pico", tmp_path / "inside.pico"
+    outside.write_bytes(b"old" * 1000)
+    inside.touch()
+    run = in_a_mount_namespace(
+        'mount --bind "$0" "$1" && exec "$2" -c "$3" "$1"', outside, inside, sys.executable, WRITE
+    )
+    assert run.returncode == 0, run.stderr
+    assert pico_plugins.decode(outside)[0, 0] == 9
+    assert sorted(os.listdir(tmp_path)) == ["inside.pico", "outside.pico"]
+
+
+def test_writing_in_place_gives_the_old_contents_back_if_it_fails(old, monkeypatch):
+    from pico_plugins import atomic
+
+    def refuse(*_):
+        raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    pixels = np.arange(243, dtype=np.uint8).reshape(9, 9, 3)
+    overwrite, steps = atomic._overwrite, []
+
+    def fail_once(file, data):
+        steps.append(data)
+        overwrite(file, data if len(steps) > 1 else data[:50])
+        if len(steps) == 1:
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(atomic, "_overwrite", fail_once)
+    with pytest.raises(OSError, match="full"):
+        pico_plugins.encode_file(old, pixels)
+    assert old.read_bytes() == b"old"
+    assert os.listdir(old.parent) == ["a.pico"]
+    pico_plugins.encode_file(old, pixels)
+    pico_plugins.check_file(old)
+
+
+def test_a_private_file_is_never_open_to_others(old, monkeypatch):
+    """Not even its new contents, before they are in its place."""
+    seen, sync = [], os.fsync
+
+    def look(handle):
+        seen.append(os.fstat(handle).st_mode & 0o777)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    old.chmod(0o600)
+    pico_plugins.encode_file(old, np.zeros((9, 9), np.uint8))
+    assert seen == [0o600]
+
+
+@pytest.mark.skipif("os.geteuid()", reason="only root may give files away")
+def test_the_owner_stays(old):
+    os.chown(old, 1234, 5678)
+    pico_plugins.encode_file(old, np.zeros((9, 9), np.uint8))
+    assert (old.stat().st_uid, old.stat().st_gid) == (1234, 5678)
+
+
+def test_a_file_system_without_fsync(old, monkeypatch):
+    def missing(handle):
+        raise OSError(errno.ENOSYS, "no fsync")
+
+    monkeypatch.setattr(os, "fsync", missing)
+    pico_plugins.encode_file(old, np.zeros((9, 9), np.uint8))
+    pico_plugins.check_file(old)
