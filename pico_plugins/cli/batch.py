@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import click
 
+from ..header import MAX_PIXELS
 from ..pipeline import Progress
 from .failures import in_words
 from .progress import progress_bar
@@ -25,6 +26,10 @@ _OPTIONS = (
     click.option("-f", "--force", is_flag=True, help="Replace existing files."),
     click.option("--skip-existing", is_flag=True, help="Leave existing files alone, and go on."),
     click.option("--preserve-times", is_flag=True, help="Give results their sources' times of access and change."),
+)
+
+max_pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
 )
 
 

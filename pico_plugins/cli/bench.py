@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
 _METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists")
+_MS_SSIM_SIDE = 161
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
 
 
@@ -87,8 +88,11 @@ def command(
     files = _images(images)
     if not files:
         raise click.UsageError("no images found")
-    for file in files:
-        check_photo(file)
+    if not 0 < low < high:
+        raise click.UsageError("--low must be above 0 and below --high")
+    sides = [min(check_photo(file)) for file in files]
+    if "ms-ssim" in (metrics or _DEFAULT_METRICS) and not (speed or scaling) and min(sides) < _MS_SSIM_SIDE:
+        raise click.UsageError(f"MS-SSIM needs sides of at least {_MS_SSIM_SIDE} pixels: choose other --metrics")
     with needing("bench"):
         _bench(files, against, metrics, low, high, speed, scaling, quality, realism, rounds, output)
 
@@ -140,6 +144,11 @@ def _rate_distortion(
     cache = Cache(output / "cache.jsonl")
     with progress_bar("encoding") as progress:
         sizes = mean_curves(measure(images, peers, [], cache, progress), "bpp")
+    for peer in peers:
+        rates = [rate for rate, _ in sizes[peer.name]]
+        if max(rates) < low or min(rates) > high:
+            msg = f"{peer.name} has no quality from {low:g} to {high:g} bits per pixel, but from {min(rates):.3g} to "
+            raise click.ClickException(f"{msg}{max(rates):.3g}: choose other --low and --high")
     peers = [covering(peer, [rate for rate, _ in sizes[peer.name]], low, high) for peer in peers]
     with progress_bar("measuring") as progress:
         rows = measure(images, peers, list(metrics), cache, progress)

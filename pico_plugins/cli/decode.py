@@ -5,14 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from ..pipeline import Progress
-from .batch import Batch, Claim, batch_options
+from .batch import Batch, Claim, batch_options, max_pixels_option
 from .formats import LOSSY, SUBSAMPLED, check_mode, format_of, holds, pieces, save_options, title
 from .pictures import upright
 from .sources import Source
+
+if TYPE_CHECKING:
+    from ..header import Header
 
 _SCALES = {"1": 1, "1/2": 1 / 2, "1/4": 1 / 4, "1/8": 1 / 8}
 _QUALITY = 95  # of formats that lose something: what has been lost already is enough
@@ -31,24 +35,36 @@ def _loss(form: str, quality: int | None, subsampling: str | None) -> dict[str, 
     return options | ({"subsampling": subsampling or _SUBSAMPLING} if form in SUBSAMPLED else {})
 
 
-def _write_map(
-    source: Source, claim: Claim, progress: Progress, threads: int | None, backend: str | None
-) -> Iterator[str]:
+def _checked(header: Header, max_pixels: int) -> Header:
+    """``ValueError`` for a larger image, in the words of this command."""
+    if header.width * header.height > max_pixels:
+        msg = f"has more than {max_pixels} pixels: a higher --max-pixels allows it"
+        raise ValueError(msg)
+    return header
+
+
+def _write_map(source: Source, claim: Claim, progress: Progress, max_pixels: int, **options: object) -> Iterator[str]:
+    """The map, turned as programs that follow the picture's Exif show the picture."""
     import numpy as np
     from PIL import Image
 
     from pico_plugins.authenticity import authenticity_map
     from pico_plugins.fidelity import BOUND
+    from pico_plugins.files import reading
+    from pico_plugins.reader import read_header
 
     target = claim()
     if target.skip:
         yield f"{target}: exists, skipped"
         return
     form = format_of(target.suffix)
-    with source.open() as file:
-        chance = authenticity_map(file, threads=threads, backend=backend, progress=progress)
+    with source.open() as opened, reading(opened) as file:
+        exif = _checked(read_header(file), max_pixels).info().get("exif")
+        chance = authenticity_map(file, max_pixels=max_pixels, progress=progress, **options)
+    shown = Image.fromarray(np.rint(255 * chance).astype(np.uint8))
+    shown.info["exif"] = exif
     with target.writing() as out:
-        Image.fromarray(np.rint(255 * chance).astype(np.uint8)).save(out, form, **_loss(form, None, None))
+        upright(shown).save(out, form, **_loss(form, None, None))
     if not chance.any():
         yield f"{target}: nothing is synthesised"
     else:
@@ -69,6 +85,7 @@ def _write_map(
 @click.option("--scale", type=click.Choice(list(_SCALES)), default="1", show_default=True, help="For smaller images.")
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
 @click.option("--authenticity", help="Instead of pictures write, to this file or folder, maps of what is synthesised.")
+@max_pixels_option
 @click.option("--threads", type=click.IntRange(1), help="Tiles decoded at once. [default: one for each CPU]")
 @click.option("--backend", help="Who runs the networks; pico info --backends lists them. [default: auto]")
 def command(
@@ -81,6 +98,7 @@ def command(
     scale: str,
     realism: float | None,
     authenticity: str | None,
+    max_pixels: int,
     threads: int | None,
     backend: str | None,
 ) -> None:
@@ -94,6 +112,8 @@ def command(
     from pico_plugins.files import reading
     from pico_plugins.reader import read_header
 
+    options = dict(threads=threads, backend=backend, max_pixels=max_pixels)
+
     def work(source: Source, claim: Claim, progress: Progress) -> Iterator[str]:
         target = claim()
         if target.skip:
@@ -105,10 +125,10 @@ def command(
             raise ValueError(msg)
         loss = _loss(form, quality, subsampling)
         with source.open() as opened, reading(opened) as file:
-            header = read_header(file)
+            header = _checked(read_header(file), max_pixels)
             check_mode(form, header.mode)
-            scaled = dict(scale=_SCALES[scale], realism=realism)
-            image = Image.fromarray(decode(file, **scaled, threads=threads, backend=backend, progress=progress))
+            pixels = decode(file, scale=_SCALES[scale], realism=realism, progress=progress, **options)
+            image = Image.fromarray(pixels)
         info = header.info()
         wanted = [piece for piece in pieces(info) if not strip or piece[0] == "icc_profile"]
         held = [piece for piece in wanted if holds(form, image.mode, piece)]
@@ -127,5 +147,4 @@ def command(
         msg = "--authenticity is of the whole image, and goes where it says: --output, --scale and others do not apply"
         raise click.UsageError(msg)
     else:
-        maps = partial(_write_map, threads=threads, backend=backend)
-        batch.to(authenticity).run(files, {".pico"}, ".png", maps)
+        batch.to(authenticity).run(files, {".pico"}, ".png", partial(_write_map, **options))

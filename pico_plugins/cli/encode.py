@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from ..pipeline import Progress
 from ..quality import FIDELITIES
-from .batch import Batch, Claim, batch_options
+from .batch import Batch, Claim, batch_options, max_pixels_option
 from .pictures import bits, frames, in_eight_bits, opened, upright
 from .sources import IMAGES, Source
 from .targets import Target
@@ -38,6 +39,7 @@ _STRIPPED = {"exif": None, "xmp": None, "text": None, "dpi": None}
     is_flag=True,
     help="Leave out metadata, turn the picture upright (colours need the ICC profile: it stays).",
 )
+@max_pixels_option
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")
 @click.option("--backend", help="Who runs the networks; pico info --backends lists them. [default: auto]")
 def command(
@@ -49,6 +51,7 @@ def command(
     all_frames: bool,
     depth: str | None,
     strip: bool,
+    max_pixels: int,
     threads: int | None,
     backend: str | None,
 ) -> None:
@@ -62,7 +65,7 @@ def command(
     def work(source: Source, claim: Claim, progress: Progress) -> Iterator[str]:
         options = dict(quality=quality, fidelity=fidelity, threads=threads, backend=backend, progress=progress)
         was = "" if source.size is None else f" (was {source.size:,} bytes)"
-        with source.open() as file, opened(file) as image:
+        with source.open() as file, opened(file, max_pixels) as image:
             for number, tag in _chosen(image, frame, all_frames):
                 target = claim(tag)
                 if target.skip:
@@ -112,5 +115,7 @@ def _prepared(image: Image.Image, depth: str | None, strip: bool) -> Image.Image
         msg = f"has {found} bits a sample, a .pico file 8: --depth 8 scales them"
         raise ValueError(msg)
     image.load()
+    if image.mode == "CMYK":
+        warnings.warn("CMYK colours are converted to RGB without their profile", stacklevel=1)
     reduced = in_eight_bits(image, found)
     return upright(reduced) if strip else reduced

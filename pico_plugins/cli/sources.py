@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ IMAGES = frozenset(
     | {".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".qoi"}
 )
 """Suffixes of the files that are taken for images when a folder is searched."""
+
+
+def is_stream(path: Path) -> bool:
+    """Whether there is something at ``path`` without beginning and end, a pipe or a device."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def find(arguments: Iterable[str], suffixes: Collection[str], *, recursive: bool
     """The sources that a command line names, "-" being standard input.
 
     ``recursive``: for a folder, the files in and below it that end in one of ``suffixes``. Hidden ones are left out, as
-    shells do, and links to folders not followed. What cannot be read is kept, to be complained about in its turn.
+    shells do, and pipes; links to folders are not followed. What cannot be read is kept: its turn to fail will come.
     Raises ``click.UsageError`` if there is nothing to do.
     """
     found: list[Source] = []
@@ -88,6 +98,7 @@ def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if not name.startswith(".") and path.suffix.lower() in suffixes and not is_stream(path):
+                yield path
     yield from (Path(error.filename) for error in unreadable)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from ..files import writing
-from .sources import Source
+from .sources import Source, is_stream
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,6 @@ class Target:
             yield file
         if self.times:
             os.utime(self.path, ns=self.times)
-
-
-def is_stream(path: Path) -> bool:
-    """Whether there is something at ``path`` that is written to, not replaced: a pipe, a device."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 class Targets:
@@ -158,6 +148,8 @@ def _kind(output: str | None) -> str:
         return "beside"
     if output in ("-", "/dev/stdout"):
         return "stdout"
+    if not output:
+        raise click.UsageError("--output is empty")
     path = Path(output)
     if is_stream(path):
         return "stream"

@@ -34,9 +34,16 @@ def test_a_full_disk(pictures):
     assert b"Traceback" not in done.stderr
 
 
-def test_folders_that_cannot_be_made(pictures):
+@pytest.fixture
+def large(pictures, photo):
+    """A picture that MS-SSIM can measure."""
+    Image.fromarray(photo[:192, :192]).save(pictures / "large.png")
+    return pictures / "large.png"
+
+
+def test_folders_that_cannot_be_made(pictures, large):
     for command in (("encode",), ("demo",), ("bench",), ("bench", "--scaling")):
-        done = pico_process(*command, pictures / "two.png", "-o", pictures / "one.jpg" / "new")
+        done = pico_process(*command, large, "-o", pictures / "one.jpg" / "new")
         assert done.returncode in (1, 2)
         assert b"Traceback" not in done.stderr
         assert b"one.jpg" in done.stderr
@@ -64,13 +71,13 @@ def test_a_reader_that_goes_away_is_no_failure_to_speak_of(pictures):
 @pytest.mark.parametrize(
     ("package", "arguments", "extra"),
     [
-        ("bjontegaard", ("bench", "two.png", "--against", "jpeg"), "bench"),
-        ("pillow_jxl", ("bench", "two.png"), "bench"),
-        ("pytorch_msssim", ("bench", "two.png", "--against", "jpeg"), "bench"),
+        ("bjontegaard", ("bench", "large.png", "--against", "jpeg"), "bench"),
+        ("pillow_jxl", ("bench", "large.png"), "bench"),
+        ("pytorch_msssim", ("bench", "large.png", "--against", "jpeg"), "bench"),
         ("torch", ("export", "--report"), "torch"),
     ],
 )
-def test_a_package_of_an_extra_that_is_not_installed(pictures, package, arguments, extra):
+def test_a_package_of_an_extra_that_is_not_installed(pictures, large, package, arguments, extra):
     """``None`` in ``sys.modules`` is what Python takes for a module that is not there."""
     code = f"import sys; sys.modules[{package!r}] = None; from pico_plugins.cli import main; main()"
     command = [sys.executable, "-c", code, *arguments]
@@ -134,3 +141,30 @@ def test_warnings_name_the_file(pictures, monkeypatch):
     monkeypatch.setattr(pillow_plugin, "save", save)
     result = pico("encode", pictures / "one.jpg", pictures / "two.png")
     assert result.stderr.splitlines() == [f"{pictures / n}: warning: mind the step" for n in ("one.jpg", "two.png")]
+
+
+def test_bench_says_first_what_it_could_not_measure(pictures):
+    for options, said in (
+        ((), "MS-SSIM needs"),
+        (("--low", 2, "--high", 1), "below --high"),
+        (("--low", "nan"), "below --high"),
+        (("--low", 50, "--high", 90, "--metrics", "psnr"), "choose other --low"),
+    ):
+        result = pico("bench", pictures / "two.png", "--against", "jpeg", "-o", pictures / "out", *options)
+        assert result.exit_code in (1, 2)
+        assert said in result.stderr
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_demo_replaces_nothing_unasked(pictures):
+    """Its results have names that others may have given to theirs."""
+    mine = pictures / "out" / "two.jpeg"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    result = pico("demo", pictures / "two.png", "-o", mine.parent)
+    assert result.exit_code == 1
+    assert "two.jpeg" in result.stderr
+    assert "--force" in result.stderr
+    assert mine.read_bytes() == b"mine"
+    assert pico("demo", pictures / "two.png", "-o", mine.parent, "--force").exit_code == 0
+    assert Image.open(mine).size == (90, 75)

@@ -170,6 +170,20 @@ def test_pipes_and_devices_by_path(pictures):
     assert pico_plugins.decode(done.stdout).shape == (75, 90, 3)
 
 
+def test_pipes_in_folders_are_left_alone(tree):
+    """They would be waited for for ever."""
+    os.mkfifo(tree / "album" / "pipe.png")
+    assert pico("encode", "-r", tree / "album", "-o", tree / "out").exit_code == 0
+    assert files(tree / "out") == ["2020/b.pico", "a.pico"]
+
+
+def test_an_empty_output_is_no_folder(pictures, monkeypatch):
+    """What a shell makes of a variable that is not set; it would be the folder that one happens to be in."""
+    monkeypatch.chdir(pictures)
+    assert pico("encode", "two.png", "-o", "").exit_code == 2
+    assert files(pictures) == ["one.jpg", "two.png"]
+
+
 def test_what_standard_streams_cannot_be(pictures):
     one, two = pictures / "one.jpg", pictures / "two.png"
     picture = two.read_bytes()

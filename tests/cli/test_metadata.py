@@ -179,3 +179,10 @@ def test_pieces_become_the_options_that_pillow_knows():
     assert save_options("JPEG", [("exif", b"e"), ("xmp", b"x")]) == {"exif": b"e", "xmp": b"x"}
     tags = save_options("TIFF", [("exif", exif()), ("xmp", b"x")])["exif"]
     assert (tags[0x010E], tags[700]) == ("a cup", b"x")
+
+
+def test_the_map_of_a_picture_is_turned_as_the_picture_is(coded, patch, tmp_path):
+    path = coded(exif=exif(6))
+    assert pico("decode", path, "--authenticity", tmp_path / "map.png").exit_code == 0
+    expected = np.rint(255 * pico_plugins.authenticity_map(path)).astype(np.uint8)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "map.png")), np.rot90(expected, -1))

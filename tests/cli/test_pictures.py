@@ -1,5 +1,6 @@
 """Which of a file's pictures are coded, and in how many bits: never fewer without a word."""
 
+import base64
 import io
 import struct
 import zlib
@@ -10,7 +11,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import pico_plugins
-from pico_plugins.cli.pictures import bits, frames
+from pico_plugins.cli.pictures import bits, frames, opened
 from tests.cli.conftest import pico
 from tests.conftest import psnr
 
@@ -197,6 +198,65 @@ def test_bits_of_ordinary_files(tmp_path, patch):
         Image.fromarray(patch).save(tmp_path / name)
         with Image.open(tmp_path / name) as image:
             assert bits(image) == 8, name
+
+
+# 64 x 48 pixels of red, by FFmpeg: -c:v libaom-av1 -still-picture 1 -pix_fmt yuv420p10le (yuv420p12le)
+AVIF10 = (
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAAD5bWV0YQAAAAAAAAAvaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAFBpY3R1"
+    "cmVIYW5kbGVyAAAAAA5waXRtAAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAASEAAAAdAAAAKGlpbmYAAAAAAAEAAAAaaW5mZQIAAAAA"
+    "AQAAYXYwMUNvbG9yAAAAAGppcHJwAAAAS2lwY28AAAAUaXNwZQAAAAAAAABAAAAAMAAAABBwaXhpAAAAAAMKCgoAAAAMYXYxQ4EATAAAAAAT"
+    "Y29scm5jbHgAAgACAAIAAAAAF2lwbWEAAAAAAAAAAQABBAECgwQAAAAlbWRhdAoGGBV/vbgIMhMYAAAAUAAAAAoFeUHNQ9k6RgIo"
+)
+AVIF12 = (
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAPltZXRhAAAAAAAAAC9oZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAUGljdHVyZUhh"
+    "bmRsZXIAAAAADnBpdG0AAAAAAAEAAAAeaWxvYwAAAABEAAABAAEAAAABAAABHQAAAB0AAAAoaWluZgAAAAAAAQAAABppbmZlAgAAAAABAABh"
+    "djAxQ29sb3IAAAAAamlwcnAAAABLaXBjbwAAABRpc3BlAAAAAAAAAEAAAAAwAAAAEHBpeGkAAAAAAwwMDAAAAAxhdjFDgUBsAAAAABNjb2xy"
+    "bmNseAACAAIAAgAAAAAXaXBtYQAAAAAAAAABAAEEAQKDBAAAACVtZGF0CgZYFX+9vGEyExgAAABQAAAACgV5OXzD2TpGAfg="
+)
+
+
+@pytest.mark.parametrize(("coded", "depth"), [(AVIF10, 10), (AVIF12, 12)])
+def test_depth_of_avif(tmp_path, coded, depth):
+    path = tmp_path / "a.avif"
+    path.write_bytes(base64.b64decode(coded))
+    assert f"has {depth} bits a sample" in pico("encode", path).stderr
+    assert pico("encode", path, "--depth", 8).exit_code == 0
+    assert np.abs(pico_plugins.decode(tmp_path / "a.pico").astype(int) - (255, 0, 0)).max() < 9
+
+
+@pytest.mark.parametrize("name", ["a.jp2", "a.j2k"])
+def test_depth_of_colours_in_jpeg_2000(tmp_path, patch, name):
+    """In the head of the file another one stands than it was written with: nothing is decoded before that is read."""
+    path = tmp_path / name
+    Image.fromarray(patch).save(path)
+    assert pico("encode", path).exit_code == 0
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\xff\x4f\xff\x51") + 4 + 41] = 15  # of the second component, less 1
+    path.write_bytes(data)
+    assert "has 16 bits a sample" in pico("encode", path, "-f").stderr
+
+
+def test_large_pictures(tmp_path):
+    """Pillow refuses from 179 megapixels on, some cameras have more: the limit is the codec's, and can be set."""
+    path, limit = tmp_path / "a.png", Image.MAX_IMAGE_PIXELS
+    with opened(io.BytesIO(b"P5 16320 12240 255\n")) as image:  # 200 megapixels, not one of which is read
+        assert image.size == (16_320, 12_240)
+    Image.new("L", (40, 30)).save(path)
+    assert pico("encode", path).exit_code == 0
+    for command, file, output in (("encode", "a.png", "b.pico"), ("decode", "a.pico", "b.png")):
+        arguments = (command, tmp_path / file, "-f", "-o", tmp_path / output, "--max-pixels")
+        assert pico(*arguments, 1200).exit_code == 0
+        result = pico(*arguments, 1199)
+        assert result.exit_code == 1
+        assert result.stderr.endswith("has more than 1199 pixels: a higher --max-pixels allows it\n")
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_cmyk_is_converted_with_a_warning(tmp_path):
+    Image.new("CMYK", (40, 30), (0, 255, 255, 0)).save(tmp_path / "a.jpg")
+    result = pico("encode", tmp_path / "a.jpg")
+    assert result.exit_code == 0
+    assert "CMYK" in result.stderr
 
 
 def test_bench_and_demo_take_one_picture_of_eight_bits(tmp_path, deep):
