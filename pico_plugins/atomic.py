@@ -102,7 +102,7 @@ def _replace(path: str, scratch: str, old: os.stat_result | None) -> None:
         os.replace(scratch, path)
     except OSError as error:
         if not old or error.errno not in _NOT_REPLACEABLE:
-            raise
+            raise type(error)(error.errno, error.strerror, path) from None
         with open(scratch, "rb") as file:
             data = file.read()
         _write_in_place(path, data)

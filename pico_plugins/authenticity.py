@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .decoder import decode
+from .decoder import decode_open
 from .errors import UnsupportedError
 from .fidelity import BLOCK, block_errors
 from .files import Source, reading
 from .pipeline import Progress
 from .quality import LEVEL_STEPS, trained_levels
-from .reader import TileReader, read_header
+from .reader import TileReader
 from .tile_kind import LOSSLESS, split_tile
 from .weights import CALIBRATION_FILE, model_folder
 
@@ -87,21 +87,21 @@ def authenticity_map(
     no calibration.
     """
     with reading(source) as file:
-        start, shown = file.tell(), []
-        ways = (0.0,) if read_header(file).strict else (0.0, 1.0)
+        reader, shown = (
+            TileReader(file, max_pixels),
+            [],
+        )  # one index for all: a file that is changed meanwhile is noticed
+        header = reader.header
+        ways = (0.0,) if header.strict else (0.0, 1.0)
         for part, realism in enumerate(ways):
-            file.seek(start)
 
             def report(done: int, total: int, part: int = part) -> None:
                 if progress:
                     progress(part * total + done, len(ways) * total)
 
-            options = dict(threads=threads, backend=backend, max_pixels=max_pixels, progress=report)
-            shown.append(colours(decode(file, realism=realism, **options)))
+            options = dict(threads=threads, backend=backend, progress=report)
+            shown.append(colours(decode_open(reader, realism=realism, **options)))
         apart = departures(shown[0], shown[-1])
-        file.seek(start)
-        reader = TileReader(file, max_pixels)
-        header = reader.header
         chance = np.zeros((header.height, header.width), np.float32)
         if not apart.any():
             return chance

@@ -122,27 +122,42 @@ def decode_region(
     or one that does not begin and end at whole pixels of the reduced image.
     """
     reduction = _check_scale(scale)
+    options = dict(realism=realism, threads=threads, backend=backend, progress=progress, damaged=damaged)
     with reading(source) as file:
-        reader = TileReader(file, max_pixels)
-        header = reader.header
-        box = _check_box(box, header, reduction)
-        # The networks reduce whole windows: these must begin at whole pixels of the reduced image.
-        by_network = max(by for by in header.reductions if by <= reduction)
-        left, top, right, bottom = (-(-edge // by_network) for edge in box)
-        last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
-        chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
+        return decode_open(TileReader(file, max_pixels), box, reduction, **options)
 
-        if realism is not None:
-            realism = check_realism(realism)
-        if reduction > 1:  # reduced images are faithful, by whichever way
-            realism = 0.0
-        options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
-        out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
-        with decoded_tiles(reader, chosen, **options) as tiles:
-            for done, (tile, pixels) in enumerate(tiles, 1):
-                place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
-                if progress:
-                    progress(done, len(chosen))
+
+def decode_open(
+    reader: TileReader,
+    box: Box | None = None,
+    reduction: int = 1,
+    *,
+    realism: float | None,
+    threads: int | None,
+    backend: str | None,
+    progress: Progress | None = None,
+    damaged: list[int] | None = None,
+) -> np.ndarray:
+    """As :func:`decode_region`, of a file whose header and index have been read."""
+    header = reader.header
+    box = _check_box(box, header, reduction)
+    # The networks reduce whole windows: these must begin at whole pixels of the reduced image.
+    by_network = max(by for by in header.reductions if by <= reduction)
+    left, top, right, bottom = (-(-edge // by_network) for edge in box)
+    last_column, last_row = (right - 1) * by_network, (bottom - 1) * by_network
+    chosen = header.grid.covering(left * by_network, top * by_network, last_column + 1, last_row + 1)
+
+    if realism is not None:
+        realism = check_realism(realism)
+    if reduction > 1:  # reduced images are faithful, by whichever way
+        realism = 0.0
+    options = dict(realism=realism, threads=threads, backend=backend, damaged=damaged, reduction=by_network)
+    out = np.empty((bottom - top, right - left, *header.shape[2:]), np.uint8)
+    with decoded_tiles(reader, chosen, **options) as tiles:
+        for done, (tile, pixels) in enumerate(tiles, 1):
+            place(out, (left, top, right, bottom), tile.reduced(by_network), pixels)
+            if progress:
+                progress(done, len(chosen))
     return box_average(out, reduction // by_network)
 
 

@@ -24,7 +24,7 @@ def reading(source: Source) -> Iterator[BinaryIO]:
     ``TypeError`` for anything else.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        yield io.BytesIO(source)
+        yield io.BytesIO(bytes(source))
     elif isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield as_seekable(file)

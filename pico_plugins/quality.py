@@ -49,7 +49,7 @@ FIDELITIES = ("normal", "strict")
 
 def check_fidelity(fidelity: object) -> bool:
     """Whether ``fidelity`` is "strict". Raises ``ValueError`` for what is neither that nor "normal"."""
-    if fidelity not in FIDELITIES:
+    if not isinstance(fidelity, str) or fidelity not in FIDELITIES:
         msg = f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
         raise ValueError(msg)
     return fidelity == "strict"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pico_plugins.container import MAGIC
@@ -23,6 +26,7 @@ class PicoImageFile(ImageFile.ImageFile):
     format = "PICO"
     format_description = "PICO learned image"
     _coded, _reduction = False, 1  # an unpickled image has its pixels and never sees _open
+    _loading = contextlib.nullcontext()
 
     def _open(self) -> None:
         self._begin = self.fp.tell()
@@ -40,6 +44,7 @@ class PicoImageFile(ImageFile.ImageFile):
         self.info.update(header.info())
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
         self._coded, self._reduction = True, 1
+        self._loading = threading.RLock()  # one image may be shared by threads, all of which load it first
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[float, ...]] | None:
         """Prepare to decode 2, 4 or 8 times smaller, as long as the result is not smaller than ``size``.
@@ -58,6 +63,11 @@ class PicoImageFile(ImageFile.ImageFile):
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
         return self.mode, (0, 0, width / self._reduction, height / self._reduction)
 
+    @property
+    def text(self) -> dict[str, str]:
+        """The file's texts, keyword -> text, as Pillow's PNG files have them."""
+        return self.info.get("text", {})
+
     def load_seek(self, pos: int) -> None:
         """Nothing to seek: the pixels are in memory. That this exists tells Pillow not to map or feed the file."""
 
@@ -67,6 +77,11 @@ class PicoImageFile(ImageFile.ImageFile):
         Under ``ImageFile.LOAD_TRUNCATED_IMAGES`` tiles that cannot be decoded are gray instead, and their numbers stand
         in ``info["pico"]["damaged"]``.
         """
+        with self._loading:
+            self._load_pixels()
+        return super().load()
+
+    def _load_pixels(self) -> None:
         if self.tile and self._coded:
             damaged = [] if ImageFile.LOAD_TRUNCATED_IMAGES else None
             try:
@@ -79,7 +94,6 @@ class PicoImageFile(ImageFile.ImageFile):
             if self._exclusive_fp:
                 self.fp.close()
             self.fp = None
-        return super().load()
 
     def _decoded(self, damaged: list[int] | None) -> Image.core.ImagingCore:
         """The pixels, tile by tile put where Pillow has them: no second copy of them all is made."""

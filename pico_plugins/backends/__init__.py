@@ -98,14 +98,17 @@ def resolve(name: str | None) -> str:
     not live on in a child of a process that has used it, and "auto" means another one there.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
+    origin = "" if name or choice == "auto" else ", which the environment's PICO_BACKEND names,"
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
-    if choice in _BACKENDS and (_lost.intersection(_BACKENDS[choice].packages) or _BACKENDS[choice].module in _broken):
-        msg = f"backend {choice!r} {unavailable()[choice]}"
-        raise ValueError(msg)
+    if isinstance(choice, str) and choice in _BACKENDS:
+        backend = _BACKENDS[choice]
+        if _lost.intersection(backend.packages) or backend.module in _broken:
+            msg = f"backend {choice!r} {unavailable()[choice]}"
+            raise ValueError(msg)
     if choice not in installed:
-        msg = f"backend {choice!r} is not available; installed: {', '.join(installed) or 'none'}"
+        msg = f"backend {choice!r}{origin} is not available; installed: {', '.join(installed) or 'none'}"
         msg += "".join(f"; {module} cannot be imported: {reason}" for module, reason in _broken.items())
         raise ValueError(msg)
     return choice

@@ -91,6 +91,20 @@ def test_paths_streams_and_progress(calibrated, patch, tmp_path):
     assert authenticity_map(gray).shape == patch.shape[:2]
 
 
+def test_a_file_that_changes_between_the_decodings_is_an_error(calibrated, photo, tmp_path):
+    """The difference of two pictures is no map of what is synthesised."""
+    path = tmp_path / "a.pico"
+    old, new = (pico_plugins.encode(pixels, 95, tile=100) for pixels in (photo, 255 - photo[::-1]))
+    path.write_bytes(old)
+
+    def replaced_half_way(done, total):
+        if 2 * done == total:
+            path.write_bytes(new)  # in place
+
+    with pytest.raises(DamagedError):
+        authenticity_map(path, progress=replaced_half_way, threads=1)
+
+
 def test_nothing_is_synthesised_where_both_decodings_are_the_same(calibrated, patch):
     assert not authenticity_map(pico_plugins.encode(patch, 60, fidelity="strict")).any()
     assert not authenticity_map(pico_plugins.encode(np.full((90, 70, 3), 200, np.uint8), 60)).any()

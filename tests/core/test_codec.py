@@ -184,6 +184,21 @@ def test_bad_options_are_refused(patch, options):
         pico_plugins.encode(patch, **options)
 
 
+def test_wrong_types_are_named_before_anything_is_coded(patch, monkeypatch):
+    with pytest.raises(TypeError, match="metadata must be"):
+        pico_plugins.encode(patch, metadata={"exif": b"x"})
+    for fidelity in (["strict"], np.array(["strict", "normal"]), 1):
+        with pytest.raises(ValueError, match="fidelity must be"):
+            pico_plugins.encode(patch, fidelity=fidelity)
+    with pytest.raises(ValueError, match=r"backend .* is not available"):
+        pico_plugins.encode(patch, backend=["torch"])
+    with pytest.raises(ValueError, match=r"uint16 .*: scale the values to 0...255 first"):
+        pico_plugins.encode(patch.astype(np.uint16))
+    monkeypatch.setenv("PICO_BACKEND", "abacus")
+    with pytest.raises(ValueError, match="environment's PICO_BACKEND"):
+        pico_plugins.encode(patch)
+
+
 def test_quality_maps_to_every_step_in_order():
     levels = [level_of_quality(q) for q in range(1, 101)]
     assert levels[0] == 0
@@ -252,6 +267,7 @@ def test_sources(tmp_path, patch_file):
         str(path),
         bytearray(patch_file),
         memoryview(patch_file),
+        memoryview(bytes(byte for byte in patch_file for _ in range(2)))[::2],
         io.BytesIO(patch_file),
         Pipe(patch_file),
     ):

@@ -5,6 +5,7 @@ import io
 import pickle
 import subprocess
 import sys
+import threading
 import time
 import warnings
 
@@ -73,7 +74,8 @@ def test_info(tmp_path, tiled_file):
     image = Image.open(io.BytesIO(tiled_file))
     assert image.info["exif"] == b"Exif\0\0II*\0\x08\0\0\0\0\0"
     assert image.info["xmp"] == b"<x/>"
-    assert image.info["text"] == {"Title": "Café"}
+    assert image.info["text"] == image.text == {"Title": "Café"}
+    assert Image.open(io.BytesIO(pico_plugins.encode(np.zeros((9, 9), np.uint8)))).text == {}
     assert "icc_profile" not in image.info
     assert image.info["pico"]["tile"] == 80
     assert image.get_format_mimetype() == "image/x-pico"
@@ -215,6 +217,28 @@ def test_copy_pickle_and_parser(path, patch_file):
     for start in range(0, len(patch_file), 500):
         parser.feed(patch_file[start : start + 500])
     assert np.array_equal(np.asarray(parser.close()), expected)
+
+
+def test_one_image_loaded_by_many_threads(tmp_path, photo):
+    path = tmp_path / "a.pico"
+    pico_plugins.encode_file(path, photo, 60, tile=100)
+    expected, wrong = pico_plugins.decode(path), []
+    for _ in range(3):
+        image = Image.open(path)
+
+        def look(image=image):
+            try:
+                if not np.array_equal(np.asarray(image), expected):
+                    wrong.append("pixels")
+            except Exception as error:
+                wrong.append(error)
+
+        threads = [threading.Thread(target=look) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
 
 
 def test_closed_images_say_so(path):
