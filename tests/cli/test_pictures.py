@@ -102,6 +102,28 @@ def test_smaller_copies_are_no_frames(tmp_path, patch):
         assert frames(image) == [0]
 
 
+def test_a_psd_is_its_composite(tmp_path):
+    """Layers are what it is made of."""
+    layers = b"".join(
+        struct.pack(">4iH", 0, 0, 8, 8, 3)  # the rectangle, three channels: their kinds, their lengths
+        + b"".join(struct.pack(">hI", channel, 66) for channel in range(3))
+        + b"8BIMnorm\xff\0\0\0"
+        + struct.pack(">I", 0)
+        for _ in range(2)
+    )
+    data = b"".join((b"\0\0" + bytes([shade]) * 64) * 3 for shade in (10, 20))
+    info = struct.pack(">h", 2) + layers + data
+    section = struct.pack(">I", len(info)) + info
+    head = b"8BPS\0\x01" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + bytes(8)
+    pixels = b"\0\0" + b"\xc8" * 64 + b"\0" * 128  # red
+    (tmp_path / "a.psd").write_bytes(head + struct.pack(">I", len(section)) + section + pixels)
+    with Image.open(tmp_path / "a.psd") as image:
+        assert image.n_frames == 2
+    result = pico("encode", tmp_path / "a.psd")
+    assert result.exit_code == 0, result.output
+    assert colour_of(tmp_path / "a.pico") == (200, 0, 0)
+
+
 def png16(samples: np.ndarray, transparent: bytes = b"") -> bytes:
     """A PNG of 16 bits, uint16 (H, W) or (H, W, 3), which Pillow cannot write in colour."""
 
