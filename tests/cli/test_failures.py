@@ -1,14 +1,18 @@
 """How the command ends when something fails: with a line and an exit code, never a traceback."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 
+import click
 import pytest
 from PIL import Image
 
 import pico_plugins
+from pico_plugins.cli.progress import progress_bar
 from tests.cli.conftest import pico, pico_process
 
 
@@ -98,9 +102,14 @@ def test_interrupted(pictures):
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "pico_plugins", "encode", pictures / "two.png", pipe, "-o", pictures / "out"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with pipe.open("wb"):  # waits until the command opens it, too
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+    handle = None
+    while handle is None and process.poll() is None:  # it cannot be opened before the command has opened it
+        with contextlib.suppress(OSError):
+            handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    os.close(handle)
     assert process.returncode == 130
     assert said.strip() == b"interrupted"
     assert os.listdir(pictures / "out") == ["two.pico"]
@@ -168,3 +177,31 @@ def test_demo_replaces_nothing_unasked(pictures):
     assert mine.read_bytes() == b"mine"
     assert pico("demo", pictures / "two.png", "-o", mine.parent, "--force").exit_code == 0
     assert Image.open(mine).size == (90, 75)
+
+
+def test_the_progress_bar_asks_for_no_more_than_click_8_1_has(monkeypatch):
+    known = {"length", "label", "show_eta", "show_percent", "show_pos", "fill_char", "width", "file", "color"}
+    bar = click.progressbar
+
+    def old_bar(**options: object):
+        assert set(options) <= known
+        return bar(**options)
+
+    monkeypatch.setattr(click, "progressbar", old_bar)
+    for terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        with progress_bar("a") as move:
+            move(1, 2)
+
+
+def test_with_a_terminal_for_messages(pictures):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pico_plugins", "encode", pictures / "two.png"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    os.close(theirs)
+    said = os.read(ours, 10_000)
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"two.pico" in done.stdout
+    assert b"100%" in said
