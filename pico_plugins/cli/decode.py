@@ -11,7 +11,7 @@ import click
 
 from ..pipeline import Progress
 from .batch import Batch, Claim, batch_options, max_pixels_option
-from .formats import LOSSY, SUBSAMPLED, check_mode, format_of, holds, pieces, save_options, title
+from .formats import LOSSY, SUBSAMPLED, check_picture, format_of, holds, pieces, save_options, title
 from .pictures import upright
 from .sources import Source
 
@@ -126,7 +126,8 @@ def command(
         loss = _loss(form, quality, subsampling)
         with source.open() as opened, reading(opened) as file:
             header = _checked(read_header(file), max_pixels)
-            check_mode(form, header.mode)
+            by = round(1 / _SCALES[scale])
+            check_picture(form, header.mode, (-(-header.width // by), -(-header.height // by)))
             pixels = decode(file, scale=_SCALES[scale], realism=realism, progress=progress, **options)
             image = Image.fromarray(pixels)
         info = header.info()

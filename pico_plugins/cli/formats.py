@@ -19,6 +19,7 @@ SUBSAMPLED = ("JPEG", "AVIF", "MPO")
 
 _TOO_LITTLE = {"GIF": "256 colours", "ICO": "icons", "ICNS": "icons"}
 _NO_TRANSPARENCY = ("BMP", "DIB", "JPEG", "MPO", "PPM")
+_LONGEST = {"JPEG": 65500, "MPO": 65500, "WEBP": 16383, "AVIF": 65536, "TGA": 65535, "SGI": 65535, "PCX": 65535}
 _WITH_METADATA = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "TIFF")
 _HOLDERS = {
     **dict.fromkeys(("exif", "icc_profile", "xmp"), _WITH_METADATA),
@@ -55,13 +56,15 @@ def format_of(suffix: str) -> str:
     return form
 
 
-def check_mode(form: str, mode: str) -> None:
-    """``ValueError`` unless the format holds pictures of that mode, transparency included."""
+def check_picture(form: str, mode: str, size: tuple[int, int]) -> None:
+    """``ValueError`` unless the format holds pictures of that mode, transparency included, and size."""
     from PIL import Image
 
     reason = ""
     if mode == "RGBA" and form in _NO_TRANSPARENCY:
         reason = f"{form} has no transparency"
+    elif max(size) > _LONGEST.get(form, max(size)):
+        reason = f"{form} has sides of at most {_LONGEST[form]} pixels"
     else:
         try:
             Image.new(mode, (1, 1)).save(io.BytesIO(), form)

@@ -156,6 +156,17 @@ def test_formats_that_hold_less_than_the_picture_are_refused(coded, patch):
         assert not path.with_suffix(f".{suffix}").exists()
 
 
+def test_sides_that_are_too_long_for_a_format(tmp_path):
+    path = tmp_path / "a.pico"
+    pico_plugins.encode_file(path, np.zeros((70, 66_000), np.uint8))
+    for suffix, longest in (("jpg", 65500), ("webp", 16383), ("avif", 65536), ("tga", 65535), ("sgi", 65535)):
+        result = pico("decode", path, "--to", suffix)
+        assert result.exit_code == 1
+        assert f"sides of at most {longest} pixels: decode to another format" in result.stderr
+    assert pico("decode", path, "--to", "jpg", "--scale", "1/8").exit_code == 0
+    assert Image.open(tmp_path / "a.jpg").size == (8250, 9)
+
+
 def test_to_and_output_must_agree(coded, tmp_path):
     path = coded()
     assert "--to jpg" in pico("decode", path, "--to", "jpg", "-o", tmp_path / "b.png").stderr
