@@ -32,7 +32,7 @@ def writing(target: str | bytes | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     path = _followed(os.fsdecode(target))
     old = _stat(path)
     if os.path.islink(path) or (old and not stat.S_ISREG(old.st_mode)):
-        with open(path, "wb") as file:
+        with _opened_as_it_is(path) as file:
             yield file
         return
     if old and not os.access(path, os.W_OK):  # renaming would ask the folder only
@@ -43,6 +43,8 @@ def writing(target: str | bytes | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     except OSError as error:
         if not (old or error.errno == errno.ENAMETOOLONG):
             raise type(error)(error.errno, error.strerror, path) from None
+        file = None
+    if file is None:
         with io.BytesIO() as file:
             yield file
             _write_in_place(path, file.getvalue())
@@ -67,6 +69,15 @@ def _followed(path: str) -> str:
             break
         path = os.path.join(folder, os.readlink(path))
     return path
+
+
+def _opened_as_it_is(path: str) -> BinaryIO:
+    """A device, pipe or open file. One of this process goes on where it stands: opening it anew would empty a file that
+    standard output is appended to."""
+    folder, name = os.path.split(path)
+    if name.isdigit() and os.path.realpath(folder) == f"/proc/{os.getpid()}/fd":
+        return open(os.dup(int(name)), "wb")
+    return open(path, "wb")
 
 
 def _stat(path: str) -> os.stat_result | None:

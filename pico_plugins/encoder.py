@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import operator
 import os
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ MARGIN = 4
 SMALL_TILE = 1016
 """Images that fit into one window of twice the size are coded as one tile: no seam, and less is spent on edges."""
 
+READ_TOGETHER = 1 << 25
+"""So many bytes of a lazy source are read together, or a row of tiles if that is more."""
+
 
 def _check_pixels(pixels: np.ndarray) -> tuple[int, int, int]:
     """(height, width, channels), or ``ValueError``."""
@@ -49,23 +53,29 @@ def _windows(pixels: np.ndarray, grid: TileGrid, shape: tuple[int, ...]) -> Iter
     """Every tile and its window, (h, w, 1, 3 or 4).
 
     A source that is no array is read here, by the thread that asks for the next window: it may not stand several at
-    once. And it is read a row of tiles at a time, each row of pixels once: it may compute what it gives.
+    once. And each of its rows is read once, many together: it may compute what it gives.
     """
-    rows, start, end = np.empty((0, *shape[1:]), np.uint8), 0, 0
+    together = READ_TOGETHER // math.prod(shape[1:])
+    rows, start, end = (pixels, 0, shape[0]) if isinstance(pixels, np.ndarray) else (np.empty(0, np.uint8), 0, 0)
     for band in grid.bands():
         top, bottom = band[0].window_rows
-        if isinstance(pixels, np.ndarray):
-            rows = pixels[top:bottom]
-        else:
-            fresh = np.asarray(pixels[end:bottom, 0 : shape[1]])
-            if fresh.dtype != np.uint8 or fresh.shape != (bottom - end, *shape[1:]):
-                msg = f"pixels gave {fresh.dtype} {fresh.shape} for rows {end} to {bottom} of uint8 {shape}"
-                raise ValueError(msg)
-            rows = np.concatenate([rows[top - start :], fresh])
-        start, end = top, bottom
+        if bottom > end:
+            stop = min(max(bottom, end + together), shape[0])
+            fresh = _read(pixels, end, stop, shape)
+            rows = np.concatenate([rows[top - start :], fresh]) if end else fresh
+            start, end = top, stop
         for tile in band:
-            window = np.asarray(rows[:, slice(*tile.window_columns)])
+            window = np.asarray(rows[top - start : bottom - start, slice(*tile.window_columns)])
             yield tile, window.reshape(*window.shape[:2], -1)
+
+
+def _read(pixels: np.ndarray, start: int, stop: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows of a lazy source; ``ValueError`` if it gives something else than it declares."""
+    rows = np.asarray(pixels[start:stop, 0 : shape[1]])
+    if rows.dtype != np.uint8 or rows.shape != (stop - start, *shape[1:]):
+        msg = f"pixels gave {rows.dtype} {rows.shape} for rows {start} to {stop} of uint8 {shape}"
+        raise ValueError(msg)
+    return rows
 
 
 def encode_file(
@@ -84,12 +94,13 @@ def encode_file(
     """Write ``pixels`` as a .pico file.
 
     ``pixels``: uint8 (H, W) gray, (H, W, 3) sRGB or (H, W, 4) sRGB with alpha. A memory map or a lazy array with NumPy
-    slicing will do: it is read from top to bottom, some 500 rows at a time, each once, in the calling thread (a dask
-    array whose chunks hold more rows computes them several times: rechunk or persist it). ``quality``: 1 ... 100.
-    ``realism``: 0 ... 1, the default of later decoding. ``fidelity``: "strict" codes tiles better, some without loss,
-    until no 8 x 8 pixels are further from the original than :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has
-    no effect. ``tile``: side of a tile in pixels (default 504; images up to 1024 x 1024 are one tile). ``threads``:
-    tiles coded at once (default: one for each CPU). A path is replaced atomically, at the end.
+    slicing will do: it is read from top to bottom, each row once, in the calling thread; 32 MB at a time, or 500 rows
+    if they are more (a dask array with larger chunks computes them several times: rechunk or persist it).
+    ``quality``: 1 ... 100. ``realism``: 0 ... 1, the default of later decoding. ``fidelity``: "strict" codes tiles
+    better, some without loss, until no 8 x 8 pixels are further from the original than
+    :data:`pico_plugins.fidelity.BOUND`; ``realism`` then has no effect. ``tile``: side of a tile in pixels (default
+    504; images up to 1024 x 1024 are one tile). ``threads``: tiles coded at once (default: one for each CPU). A path is
+    replaced atomically, at the end.
 
     Raises ``ValueError`` for pixels or options out of range, ``OSError`` when writing fails.
     """

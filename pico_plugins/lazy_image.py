@@ -114,8 +114,12 @@ class LazyImage:
     def read(self, reduction: int, box: Box) -> np.ndarray:
         """The pixels of ``box``, in pixels of the image ``reduction`` times smaller: uint8 (h, w[, 3 or 4]).
 
-        Raises ``ValueError`` for a box that is not inside it.
+        Raises ``ValueError`` for a box that is not inside it, or a reduction that is none of the header's.
         """
+        if reduction not in self.header.reductions:
+            msg = f"reduction must be one of {self.header.reductions}, not {reduction!r}"
+            raise ValueError(msg)
+        reduction = int(reduction)
         left, top, right, bottom = box = as_box(box)
         height, width = (-(-side // reduction) for side in self.header.shape[:2])
         if left < right and top < bottom and not (left >= 0 and right <= width and top >= 0 and bottom <= height):

@@ -9,14 +9,21 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 from PIL.WebPImagePlugin import WebPImageFile
 
-from .errors import DamagedError, LimitError
+from .errors import DamagedError, LimitError, UnsupportedError
+
+
+def _check_webp() -> None:
+    if not WebPImagePlugin.SUPPORTED:
+        msg = "this Pillow was built without WebP, which alpha and tiles without loss need: install one of its wheels"
+        raise UnsupportedError(msg)
 
 
 def encode_lossless(pixels: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) -> bytes."""
+    """uint8 (H, W, 3) -> bytes. Raises :class:`UnsupportedError` if Pillow lacks WebP."""
+    _check_webp()
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(out, "WEBP", lossless=True, quality=60, method=4)
     return out.getvalue()
@@ -35,7 +42,9 @@ def _lossless_size(data: bytes) -> tuple[int, int] | None:
 
 def decode_lossless(data: bytes, shape: tuple[int, int]) -> np.ndarray:
     """Inverse of :func:`encode_lossless`. Raises :class:`DamagedError` unless the bytes hold exactly ``shape`` (H, W)
-    pixels, :class:`LimitError` if Pillow is set to refuse even that many."""
+    pixels, :class:`LimitError` if Pillow is set to refuse even that many, :class:`UnsupportedError` if it lacks WebP.
+    """
+    _check_webp()
     if _lossless_size(data) != (shape[1], shape[0]):
         msg = f"damaged tile: no lossless WebP of {shape[1]} x {shape[0]} pixels"
         raise DamagedError(msg)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pico_plugins.metadata import EXIF_PREFIX, Metadata
 
 _XMP_IN_TEXT, _EXIF_IN_TEXT = "XML:com.adobe.xmp", "Raw profile type exif"
 """Keywords under which PNG files hold XMP, and ImageMagick's hold Exif."""
 
+_TIFF_TAGS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+
+# What TIFF files were compressed with is the one string that Pillow's formats put there and that is none.
+_NO_TEXTS = {"compression", "exif", "xmp", "icc_profile", "cicp", "dpi", "transparency", "text"}
 _LEFT_OUT_FIRST = ("text", "xmp", "exif", "icc_profile", "cicp", "dpi")
 
 
@@ -27,13 +40,23 @@ def metadata_of(image: Image.Image, keeps_colours: bool, **options: Any) -> Meta
     own = {name: value for name, value in _own(image).items() if options[name] is True}
     if not keeps_colours:
         own = {name: value for name, value in own.items() if name not in ("icc_profile", "cicp")}
+    for name, value in list(own.items()):
+        try:
+            Metadata(**{name: value})
+        except (TypeError, ValueError) as error:
+            del own[name]
+            _warn(name, error)
     for name in _LEFT_OUT_FIRST:
         try:
             return Metadata(**given, **own)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:  # too much of it all
             if own.pop(name, None) is not None:
-                warnings.warn(f"{name} of the image is not written: {error}", stacklevel=5)
+                _warn(name, error)
     return Metadata(**given)
+
+
+def _warn(name: str, error: Exception) -> None:
+    warnings.warn(f"{name} of the image is not written: {error}", stacklevel=6)
 
 
 def _given(name: str, value: object) -> object:
@@ -46,34 +69,40 @@ def _given(name: str, value: object) -> object:
 
 def _own(image: Image.Image) -> dict[str, Any]:
     """What ``image.info`` has for the fields of :class:`Metadata`, whoever put it there."""
-    info = image.info
-    exif, text = info.get("exif"), _texts(info)
-    if not exif and (profile := _unpacked_exif(text.get(_EXIF_IN_TEXT, ""))):
-        exif = profile
-    if exif:
+    info, text = image.info, _texts(image.info)
+    found = {name: info.get(name) for name in ("exif", "xmp", "icc_profile", "cicp")}
+    if _is_empty(found["exif"]):
+        found["exif"] = _unpacked_exif(text.get(_EXIF_IN_TEXT, "")) or _exif_of_tiff(image)
+    if not _is_empty(found["exif"]):
         text.pop(_EXIF_IN_TEXT, None)
-        exif = _given("exif", exif)
-        exif = exif.removeprefix(EXIF_PREFIX) if isinstance(exif, bytes) else exif
-    found = {
-        "exif": exif,
-        "xmp": _given("xmp", info.get("xmp") or text.get(_XMP_IN_TEXT)),
-        "icc_profile": info.get("icc_profile"),
-        "cicp": info.get("cicp"),
-        "dpi": _resolution(info.get("dpi")),
-        "text": {keyword: value for keyword, value in text.items() if keyword != _XMP_IN_TEXT},
-    }
-    return {name: value for name, value in found.items() if value}
+    xmp = text.pop(_XMP_IN_TEXT, None)
+    if _is_empty(found["xmp"]):
+        found["xmp"] = xmp
+    for name in ("exif", "xmp"):
+        with contextlib.suppress(UnicodeEncodeError):
+            found[name] = _given(name, found[name])
+    found |= {"dpi": _resolution(info.get("dpi")), "text": text}
+    return {name: value for name, value in found.items() if not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, (bytes, str, dict)) and value in (b"", EXIF_PREFIX, "", {}))
 
 
 def _texts(info: dict) -> dict[str, str]:
     """PNG's texts, which stand among the rest, those of .pico files, and the comment of JPEG and GIF files."""
-    # The one other string that Pillow's formats leave there is what TIFF files were compressed with.
-    found = {
-        keyword: str(value) for keyword, value in info.items() if isinstance(value, str) and keyword != "compression"
-    }
+    found = {keyword: value for keyword, value in info.items() if isinstance(value, str) and keyword not in _NO_TEXTS}
     if isinstance(info.get("comment"), bytes):
         found["comment"] = _decoded(info["comment"])
-    return found | (info["text"] if isinstance(info.get("text"), dict) else {})
+    if isinstance(info.get("text"), dict):
+        found |= info["text"]
+    good = {}
+    for keyword, value in found.items():
+        try:
+            good |= Metadata(text={keyword: value}).text
+        except (TypeError, ValueError) as error:
+            _warn("text", error)
+    return good
 
 
 def _decoded(comment: bytes) -> str:
@@ -88,6 +117,24 @@ def _unpacked_exif(profile: str) -> bytes | None:
     try:
         return bytes.fromhex("".join(profile.split("\n")[3:])) or None
     except ValueError:
+        return None
+
+
+def _exif_of_tiff(image: Image.Image) -> bytes | None:
+    """What a TIFF file says beside how its pixels are stored. (Pillow has turned them upright already.)"""
+    if not hasattr(image, "tag_v2"):
+        return None
+    try:
+        tags, kept = image.getexif(), Image.Exif()
+        for tag in _TIFF_TAGS:
+            if tag in tags:
+                kept[tag] = tags[tag]
+        for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            if values := tags.get_ifd(ifd):
+                kept[ifd] = dict(values)
+        return kept.tobytes() if kept else None
+    except Exception as error:  # whatever Pillow makes of damaged tags
+        _warn("exif", error)
         return None
 
 

@@ -26,7 +26,7 @@ def codec_mode(image: Image.Image) -> str:
         )
         msg += "of 16 bits by Image.fromarray((numpy.asarray(image) // 257).astype('uint8'))"
         raise OSError(msg)
-    if image.mode in _TRANSLUCENT or _has_transparent_colour(image):
+    if image.mode in _TRANSLUCENT or _has_translucent_palette(image) or _has_transparent_colour(image):
         return "RGBA"
     return "L" if image.mode in ("1", "L") else "RGB"
 
@@ -41,6 +41,10 @@ def in_codec_mode(image: Image.Image, mode: str) -> Image.Image:
 def keeps_colours(image: Image.Image, mode: str) -> bool:
     """Whether a colour profile of ``image`` still holds once it is written in ``mode``."""
     return image.mode in (_GRAY if mode == "L" else _COLOUR)
+
+
+def _has_translucent_palette(image: Image.Image) -> bool:
+    return image.mode == "P" and image.palette is not None and image.palette.mode.endswith("A")
 
 
 def _has_transparent_colour(image: Image.Image) -> bool:

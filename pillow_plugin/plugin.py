@@ -12,7 +12,7 @@ from pico_plugins.errors import PicoError
 from pico_plugins.header import MAX_PIXELS, read_head
 
 from .options import OPTIONS
-from .saving import save_driver
+from .saving import save_all_driver, save_driver
 
 
 def accept(prefix: bytes) -> bool:
@@ -138,5 +138,6 @@ def register_pico_opener(**options: object) -> None:
     OPTIONS.update(**options)
     Image.register_open(PicoImageFile.format, PicoImageFile, accept)
     Image.register_save(PicoImageFile.format, save_driver)
+    Image.register_save_all(PicoImageFile.format, save_all_driver)
     Image.register_extension(PicoImageFile.format, ".pico")
     Image.register_mime(PicoImageFile.format, "image/x-pico")

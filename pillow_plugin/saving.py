@@ -107,3 +107,13 @@ def save(
 def save_driver(image: Image.Image, file: BinaryIO, filename: str | bytes) -> None:
     """What ``Image.save`` calls. Nothing is written to ``file`` before everything has been coded."""
     save(image, file, **image.encoderinfo)
+
+
+def save_all_driver(image: Image.Image, file: BinaryIO, filename: str | bytes) -> None:
+    """What ``Image.save(..., save_all=True)`` calls: one image is as good as any, more are a ``ValueError``."""
+    options = dict(image.encoderinfo)
+    count = getattr(image, "n_frames", 1) + len(list(options.pop("append_images", None) or []))
+    if count > 1:
+        msg = f"save_all=True of {count} images: {_ONE_IMAGE}"
+        raise ValueError(msg)
+    save(image, file, **options)

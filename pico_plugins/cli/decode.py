@@ -81,7 +81,7 @@ def _write_map(source: Source, claim: Claim, progress: Progress, max_pixels: int
     type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]),
     help=f"Of colours in JPEG and AVIF. [default: {_SUBSAMPLING}]",
 )
-@click.option("--strip", is_flag=True, help="Leave out metadata; turn the picture upright, keep the ICC profile.")
+@click.option("--strip", is_flag=True, help="Leave out Exif, XMP and text; turn the picture upright.")
 @click.option("--scale", type=click.Choice(list(_SCALES)), default="1", show_default=True, help="For smaller images.")
 @click.option("--realism", type=click.FloatRange(0, 1), help="0 faithful ... 1 perceptual. [default: as the file says]")
 @click.option("--authenticity", help="Instead of pictures write, to this file or folder, maps of what is synthesised.")
@@ -131,7 +131,7 @@ def command(
             pixels = decode(file, scale=_SCALES[scale], realism=realism, progress=progress, **options)
             image = Image.fromarray(pixels)
         info = header.info()
-        wanted = [piece for piece in pieces(info) if not strip or piece[0] == "icc_profile"]
+        wanted = [piece for piece in pieces(info) if not (strip and piece[0] in ("exif", "xmp", "text"))]
         held = [piece for piece in wanted if holds(form, image.mode, piece)]
         if lost := [title(piece) for piece in wanted if piece not in held]:
             warnings.warn(f"{form} cannot hold what is left out: {', '.join(lost)}", stacklevel=1)

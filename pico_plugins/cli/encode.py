@@ -19,7 +19,7 @@ from .targets import Target
 if TYPE_CHECKING:
     from PIL import Image
 
-_STRIPPED = {"exif": None, "xmp": None, "text": None, "dpi": None}
+_STRIPPED = {"exif": None, "xmp": None, "text": None}
 
 
 @click.command("encode")
@@ -37,7 +37,7 @@ _STRIPPED = {"exif": None, "xmp": None, "text": None, "dpi": None}
 @click.option(
     "--strip",
     is_flag=True,
-    help="Leave out metadata, turn the picture upright (colours need the ICC profile: it stays).",
+    help="Leave out Exif, XMP and text; turn the picture upright.",
 )
 @max_pixels_option
 @click.option("--threads", type=click.IntRange(1), help="Tiles coded at once. [default: one for each CPU]")

@@ -45,6 +45,7 @@ def describe(source: Source) -> dict[str, object]:
         "icc_profile_bytes": len(metadata.icc_profile or b""),
         "xmp_bytes": len(metadata.xmp or b""),
         "cicp": list(metadata.cicp or b""),
+        "dpi": metadata.dpi,
         "text": metadata.text,
     }
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 import pico_plugins
 from pico_plugins.cli.formats import save_options
@@ -197,3 +198,32 @@ def test_the_map_of_a_picture_is_turned_as_the_picture_is(coded, patch, tmp_path
     assert pico("decode", path, "--authenticity", tmp_path / "map.png").exit_code == 0
     expected = np.rint(255 * pico_plugins.authenticity_map(path)).astype(np.uint8)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "map.png")), np.rot90(expected, -1))
+
+
+@pytest.fixture
+def png(tmp_path):
+    path, info = tmp_path / "a.png", PngInfo()
+    info.add_text("Title", "a cup")
+    info.add_itxt("XML:com.adobe.xmp", "<x/>")
+    Image.new("RGB", (64, 48), "red").save(path, dpi=(300, 300), exif=exif(6), pnginfo=info)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_there_and_back(png, tmp_path, suffix):
+    assert pico("encode", png).exit_code == 0
+    back = tmp_path / f"back.{suffix}"
+    assert pico("decode", tmp_path / "a.pico", "-o", back).exit_code == 0
+    with Image.open(back) as image:
+        image.load()
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+        assert image.info["xmp"] in (b"<x/>", "<x/>")
+        assert suffix == "tif" or image.getexif()[0x0112] == 6  # Pillow turns those itself
+        assert suffix != "png" or image.text["Title"] == "a cup"
+
+
+def test_strip_when_encoding(png, tmp_path):
+    assert pico("encode", "--strip", png).exit_code == 0
+    with Image.open(tmp_path / "a.pico") as image:
+        assert set(image.info) == {"dpi", "pico"}
+        assert image.size == (48, 64)

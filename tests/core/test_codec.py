@@ -7,7 +7,7 @@ from PIL import Image
 
 import pico_plugins
 from pico_plugins.alpha import decode_alpha, encode_alpha
-from pico_plugins.errors import DamagedError, LimitError
+from pico_plugins.errors import DamagedError, LimitError, UnsupportedError
 from pico_plugins.quality import level_of_quality, quality_of_level
 from tests.conftest import psnr
 
@@ -223,14 +223,18 @@ class Lazy:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_lazy_sources_are_read_once_in_the_calling_thread(photo, channels):
+@pytest.mark.parametrize("together", [1, 150 * 600 * 3, 1 << 25])
+def test_lazy_sources_are_read_once_in_the_calling_thread(photo, channels, together, monkeypatch):
     """A file that is read in turn, and a computation that costs (dask), give right pixels at the price of one pass."""
+    monkeypatch.setattr("pico_plugins.encoder.READ_TOGETHER", together)
     pixels = photo[..., 0] if channels == 1 else np.dstack([photo, photo[..., 0]])[..., :channels]
     lazy = Lazy(pixels)
     assert pico_plugins.encode(lazy, tile=100, threads=3) == pico_plugins.encode(pixels, tile=100)
     assert [row for rows in lazy.rows for row in rows] == list(range(400))
-    assert max(map(len, lazy.rows)) <= 108
+    assert max(map(len, lazy.rows)) <= max(108, together // (600 * channels))
     assert lazy.threads == {threading.get_ident()}
+    if together == 1 << 25:
+        assert len(lazy.rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -294,6 +298,20 @@ def test_alpha_is_lossless_and_opaque_is_free():
     Image.new("RGB", (6, 5)).save(lossy, "WEBP", quality=50)
     with pytest.raises(DamagedError, match="lossless"):
         decode_alpha(lossy.getvalue(), (5, 6))
+
+
+def test_a_pillow_without_webp_is_named(patch, tiled_file, monkeypatch):
+    """As some distributions and builds from source have it. Photos do without."""
+    from PIL import WebPImagePlugin
+
+    monkeypatch.setattr(WebPImagePlugin, "SUPPORTED", False)
+    assert pico_plugins.decode(pico_plugins.encode(patch)).shape == patch.shape
+    for work in (
+        lambda: pico_plugins.decode(tiled_file),
+        lambda: pico_plugins.encode(patch, fidelity="strict", quality=1),
+    ):
+        with pytest.raises(UnsupportedError, match="without WebP"):
+            work()
 
 
 def test_pillows_limit_on_pixels_is_met_with_our_own_error(patch, monkeypatch):

@@ -129,6 +129,10 @@ def test_pipes_by_path(tmp_path, patch_file):
         run("p.encode_file('/dev/stdout', image)", stdout=file)
     assert path.read_bytes() == written
     assert path.stat().st_ino == before  # whoever holds it open goes on with it
+    if sys.platform == "linux":
+        with path.open("ab") as file:
+            run("p.encode_file('/dev/stdout', image); p.encode_file('/dev/fd/1', image)", stdout=file)
+        assert path.read_bytes() == 3 * written  # nothing that was there is lost
     for call in ("decode('/dev/stdin').shape", "read_header('/dev/stdin').shape", "check_file('/dev/stdin')"):
         run(f"print(p.{call})", input=patch_file)
     run("\nwith p.LazyImage('/dev/stdin') as i: assert i.levels[1][3:9, 40:45].shape == (6, 5, 3)", input=patch_file)

@@ -137,6 +137,14 @@ def test_boxes_outside_are_refused(file, box):
         image.read(1, box)
 
 
+def test_reductions(file):
+    with LazyImage(file) as image:
+        assert np.array_equal(image.read(np.uint8(2), (0, 0, 300, 200)), image.levels[1])
+        for wrong in (0, 3, 16, 1.5, None):
+            with pytest.raises(ValueError, match="reduction must be"):
+                image.read(wrong, (0, 0, 5, 5))
+
+
 def test_errors(tmp_path, file):
     with pytest.raises(PicoError):
         LazyImage(b"not a pico file at all")

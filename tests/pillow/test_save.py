@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -80,6 +81,14 @@ def test_palette_and_keyed_transparency_are_kept(rgb):
         expected = np.asarray(image.convert("RGBA"))[..., 3]
         assert expected.min() == 0
         assert np.array_equal(np.asarray(roundtrip(image))[..., 3], expected)
+
+
+def test_transparency_of_a_palette(rgb):
+    image = rgb.quantize(4)
+    image.putpalette(bytes([255, 0, 0, 255, 0, 255, 0, 100, 0, 0, 255, 0, 9, 9, 9, 9]), "RGBA")
+    expected = np.asarray(image.convert("RGBA"))[..., 3]
+    assert len(np.unique(expected)) == 4
+    assert np.array_equal(np.asarray(roundtrip(image))[..., 3], expected)
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
@@ -202,6 +211,26 @@ def test_exif_that_imagemagick_put_into_png_text(rgb):
     assert "text" not in shown.info
 
 
+def test_what_a_tiff_file_says_is_kept_as_exif(rgb):
+    """But not how it stores its pixels; and Pillow has applied its orientation."""
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a cup", 6
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:28 07:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    rgb.save(out, "TIFF", exif=exif.tobytes(), dpi=(300, 300))
+    found = roundtrip(Image.open(out))
+    tags = found.getexif()
+    assert found.size == rgb.size[::-1]
+    assert tags[0x010E] == "a cup"
+    assert tags.get_ifd(0x8769)[0x9003] == "2026:11:28 07:00:00"
+    assert tags.get_ifd(0x8825)[1] == "N"
+    assert set(tags) == {0x010E, 0x8769, 0x8825}
+    assert found.info["dpi"] == (300, 300)
+    assert "text" not in found.info
+    assert "exif" not in converted(rgb, "TIFF").info
+
+
 @pytest.mark.parametrize("form", ["JPEG", "GIF"])
 def test_comments_are_kept(rgb, form):
     assert converted(rgb, form, comment="caf\u00e9".encode("latin-1")).info["text"] == {"comment": "caf\u00e9"}
@@ -209,14 +238,25 @@ def test_comments_are_kept(rgb, form):
 
 def test_what_an_image_says_and_a_file_cannot_hold_does_not_block_the_picture(rgb):
     """It was not asked for: it is left out, with a warning. What was asked for is an error."""
-    for name, value in {"xmp": bytes(33 << 20), "exif": 5, "icc_profile": [1], "text": {"a\0b": "c"}}.items():
+    wrong = {"xmp": bytes(33 << 20), "exif": 5, "icc_profile": [1], "cicp": b"abc", "text": {"a\0b": "c", "d": 1}}
+    for name, value in wrong.items():
         image = rgb.copy()
-        image.info.update({"Title": "kept"} if name != "text" else {}, **{name: value})
+        image.info |= {"Title": "kept", name: value}
         with pytest.warns(UserWarning, match=f"{name} of the image is not written"):
             shown = roundtrip(image)
-        assert name not in shown.info
+        assert {**shown.info, "pico": None} == {"text": {"Title": "kept"}, "pico": None}
         with pytest.raises((TypeError, ValueError)):
             roundtrip(rgb, **{name: value})
+    image = rgb.copy()
+    image.info |= {"xmp": bytes(20 << 20), "exif": bytes(10 << 20), "Title": "a" * (5 << 20)}
+    with pytest.warns(UserWarning, match="text of the image is not written: metadata of"):
+        shown = roundtrip(image)
+    assert len(shown.info["xmp"]) == 20 << 20
+    for odd in ("\ud800", np.array([1, 2]), object()):
+        for name in ("exif", "xmp", "icc_profile", "cicp", "dpi", "text", "XML:com.adobe.xmp"):
+            image.info = {name: odd}
+            with warnings.catch_warnings(record=True):
+                assert roundtrip(image).size == rgb.size
     for dpi in ((0, 0), (float("nan"), 72), 300, "72", None):
         image = rgb.copy()
         image.info["dpi"] = dpi
@@ -301,7 +341,6 @@ def test_text(rgb):
         {"lossless": True},
         {"distance": 0},
         {"transparency": 0},
-        {"append_images": [Image.new("L", (5, 5))]},
         {"bits": 16},
         {"bit_depth": 10},
     ],
@@ -310,10 +349,27 @@ def test_options_that_ask_for_another_picture_are_refused(rgb, option):
     (name,) = option
     with pytest.raises(ValueError, match=f"{name}="):
         roundtrip(rgb, **option)
-    with pytest.raises(ValueError, match="save_all"):
-        pillow_plugin.save(rgb, io.BytesIO(), save_all=True)
+    for several in ({"save_all": True}, {"append_images": [rgb]}):
+        with pytest.raises(ValueError, match=f"{next(iter(several))}=.*holds one image"):
+            pillow_plugin.save(rgb, io.BytesIO(), **several)
     harmless = dict(lossless=False, distance=None, transparency=None, append_images=[], bits=8)
     assert roundtrip(rgb, **harmless).size == rgb.size
+
+
+def test_animations_are_refused_with_their_count(tmp_path, rgb):
+    gif, path = tmp_path / "a.gif", tmp_path / "a.pico"
+    rgb.save(gif, save_all=True, append_images=[rgb.rotate(90), rgb.rotate(180)])
+    with (
+        Image.open(gif) as animation,
+        pytest.raises(ValueError, match=r"save_all=True of 3 images: .* holds one image"),
+    ):
+        animation.save(path, save_all=True)
+    with pytest.raises(ValueError, match="2 images"):
+        rgb.save(path, append_images=[rgb])
+    assert not path.exists()
+    rgb.save(path, save_all=True)
+    with Image.open(path) as image:
+        assert image.size == rgb.size
 
 
 def test_unknown_options_are_ignored(rgb):
