@@ -77,8 +77,10 @@ class Batch:
                 with _warnings_in_lines(source), progress_bar(str(source)) as progress:
                     for line in work(source, functools.partial(targets.claim, source), progress):
                         lines.append(line)  # printed when the bar is gone
+            except BrokenPipeError:  # nobody reads on: that is no fault of this file, and there is nobody to tell
+                raise
             except Exception as error:  # whatever is wrong with one file, the others are not to blame
-                click.echo(f"{source}: {in_words(error)}", err=True)
+                click.echo(f"{source}: {in_words(error, str(source))}", err=True)
                 failed += 1
             for line in lines:
                 click.echo(line, err=targets.are_streams)

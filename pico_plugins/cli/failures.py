@@ -45,10 +45,14 @@ def needing(extra: str) -> Iterator[None]:
         raise click.ClickException(msg) from error
 
 
-def in_words(error: Exception) -> str:
-    """What to tell people about it. ``OSError``: without its number, which means nothing to them."""
+def in_words(error: Exception, known: str = "") -> str:
+    """What to tell people about it. ``OSError``: without its number, which means nothing to them.
+
+    The name of a file is left out if it is ``known``.
+    """
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        named = error.filename is not None and str(error.filename) != known
+        return f"{error.filename}: {error.strerror}" if named else error.strerror
     if isinstance(error, MemoryError):
         return "out of memory"
     return str(error) or type(error).__name__

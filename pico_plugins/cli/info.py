@@ -67,7 +67,7 @@ def command(files: tuple[str, ...], recursive: bool, backends: bool, as_json: bo
         try:
             facts = describe(source)
         except (OSError, ValueError) as error:
-            click.echo(f"{source}: {in_words(error)}", err=True)
+            click.echo(f"{source}: {in_words(error, str(source))}", err=True)
             failed = True
             continue
         if as_json:

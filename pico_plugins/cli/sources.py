@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import click
 
@@ -27,6 +28,13 @@ def is_stream(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def binary(stream: TextIO | None, name: str) -> BinaryIO:
+    """The bytes of a standard stream. Raises ``OSError`` if it is closed, which Python shows as none."""
+    if stream is None:
+        raise OSError(errno.EBADF, f"{name} is closed")
+    return stream.buffer
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Source:
     def open(self) -> Iterator[BinaryIO]:
         """Raises ``OSError``."""
         if self.path is None:
-            yield click.get_binary_stream("stdin")
+            yield binary(sys.stdin, "standard input")
             return
         if self.path.is_dir():
             os.listdir(self.path)  # a folder that may not be read says so first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import BinaryIO
 import click
 
 from ..files import writing
-from .sources import Source, is_stream
+from ..streams import write_all
+from .sources import Source, binary, is_stream
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Target:
         if self.path is None or is_stream(self.path):
             buffer = io.BytesIO()  # a pipe cannot seek, which some formats have to
             yield buffer
-            with writing(click.get_binary_stream("stdout") if self.path is None else self.path) as file:
-                file.write(buffer.getbuffer())
+            with writing(binary(sys.stdout, str(self)) if self.path is None else self.path) as file:
+                write_all(file, buffer.getvalue())
                 file.flush()
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,7 @@ class Targets:
             if preserve_times:
                 msg = "--preserve-times is for files"
                 raise click.UsageError(msg)
-            if self._kind == "stdout" and click.get_binary_stream("stdout").isatty():
+            if self._kind == "stdout" and binary(sys.stdout, "standard output").isatty():
                 msg = "standard output is a terminal: give --output a file"
                 raise click.UsageError(msg)
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import click
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -70,6 +71,34 @@ def test_a_reader_that_goes_away_is_no_failure_to_speak_of(pictures):
     done = subprocess.run(command, shell=True, capture_output=True, check=False, cwd=pictures, env=on_path())
     assert done.stdout.startswith(b"file")
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_result_that_nobody_reads_to_the_end_is_no_success(tmp_path, unbuffered):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    pico_plugins.encode_file(tmp_path / "a.pico", noise)
+    command = [sys.executable, "-m", "pico_plugins", "decode", tmp_path / "a.pico", "-o", "-"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    assert process.stdout.read(2) == b"\x89P"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 1
+
+
+def test_standard_streams_that_are_closed(pictures):
+    picture = pictures / "two.png"
+    for arguments, closed in ((f"{picture} -o -", ">&-"), (f"- -o {pictures / 'a.pico'}", "<&-")):
+        command = f"{sys.executable} -m pico_plugins encode {arguments} {closed}"
+        done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 1
+        assert b"is closed" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+
+
+def test_names_are_said_once(pictures):
+    result = pico("encode", pictures / "missing.png", pictures / "two.png")
+    assert result.stderr == f"{pictures / 'missing.png'}: No such file or directory\n"
 
 
 @pytest.mark.parametrize(
