@@ -43,7 +43,7 @@ def _check_pixels(pixels: np.ndarray) -> tuple[int, int, int]:
     if dtype != np.uint8 or len(shape) not in (2, 3) or 0 in shape or shape[2:] not in ((), (3,), (4,)):
         got = f"{dtype} {pixels.shape}" if hasattr(pixels, "shape") else type(pixels).__name__
         msg = f"pixels must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), not {got}"
-        if dtype is not None and dtype != np.uint8:
+        if isinstance(dtype, np.dtype) and dtype != np.uint8:
             msg += ": scale the values to 0...255 first"
         raise ValueError(msg)
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1

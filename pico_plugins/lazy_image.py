@@ -99,16 +99,24 @@ class LazyImage:
         realism = self.realism
         decode = TileDecoding(self.header, realism, self._backend, reduction)
 
-        def pixels_of(tile: Tile) -> tuple[Tile, np.ndarray]:
-            if (known := self.cached(reduction, tile, realism)) is not None:
+        def fetch() -> Iterator[tuple[Tile, np.ndarray | None, tuple[bytes, bytes]]]:
+            """In the calling thread: some files may be read by no other."""
+            for tile in tiles:
+                known, data = self.cached(reduction, tile, realism), (b"", b"")
+                if known is None:
+                    with self._lock:
+                        data = self._reader.tile_bytes(tile.number)
+                yield tile, known, data
+
+        def pixels_of(item: tuple[Tile, np.ndarray | None, tuple[bytes, bytes]]) -> tuple[Tile, np.ndarray]:
+            tile, known, data = item
+            if known is not None:
                 return tile, known
-            with self._lock:
-                data = self._reader.tile_bytes(tile.number)
             pixels = np.ascontiguousarray(decode(tile, *data))  # not a view that keeps a whole window alive
             self._remember((realism, reduction, tile.number), pixels)
             return tile, pixels
 
-        with closing(ordered(pixels_of, tiles, max(1, min(self._workers, len(tiles))))) as results:
+        with closing(ordered(pixels_of, fetch(), max(1, min(self._workers, len(tiles))))) as results:
             yield from results
 
     def read(self, reduction: int, box: Box) -> np.ndarray:

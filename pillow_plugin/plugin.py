@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -55,7 +56,7 @@ class PicoImageFile(ImageFile.ImageFile):
         if not (self._coded and self._reduction == 1 and size):
             return None
         width, height = self.size
-        room = min(width // max(int(size[0]), 1), height // max(int(size[1]), 1))
+        room = min(width // max(math.ceil(size[0]), 1), height // max(math.ceil(size[1]), 1))
         self._reduction = max(by for by in self._header.reductions if by <= max(room, 1))
         if self._reduction == 1:
             return None
@@ -102,8 +103,12 @@ class PicoImageFile(ImageFile.ImageFile):
 
         self._check_open()
         self.fp.seek(self._begin)
-        reader = TileReader(self.fp, self._pixels)
-        if reader.header != self._header:
+        header, _ = read_head(self.fp)
+        if header == self._header:  # a larger image would be over the limit
+            self.fp.seek(self._begin)
+            reader = TileReader(self.fp, self._pixels)
+            header = reader.header
+        if header != self._header:
             msg = "the file was changed after it had been opened: open it again"
             raise OSError(msg)
         options = dict(realism=OPTIONS.realism, threads=OPTIONS.threads, backend=OPTIONS.backend, damaged=damaged)

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_many_threads(file):
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+def test_files_are_read_in_the_calling_thread(file):
+    """Some may be read by no other, such as SQLite's blobs."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE images (data BLOB)")
+    connection.execute("INSERT INTO images VALUES (?)", (file,))
+    with connection.blobopen("images", "data", 1) as blob:
+        expected = pico_plugins.decode(file)
+        assert np.array_equal(pico_plugins.decode(blob, threads=3), expected)
+        blob.seek(0)
+        with LazyImage(blob, threads=3) as image:
+            assert np.array_equal(image.levels[0], expected)
+    connection.close()
 
 
 def test_tiles_that_cannot_be_halved_have_no_small_levels(photo):

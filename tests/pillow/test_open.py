@@ -135,7 +135,7 @@ def test_a_file_that_changed_after_it_was_opened_is_refused(tmp_path, photo, in_
     old = Image.fromarray(photo)
     translucent = old.resize((590, 395)).convert("RGBA")
     translucent.putalpha(128)
-    for new in (old.transpose(Image.Transpose.ROTATE_90), translucent):
+    for new in (old.transpose(Image.Transpose.ROTATE_90), translucent, old.resize((900, 600))):
         target = io.BytesIO() if in_memory else tmp_path / "a.pico"
         old.save(target, "PICO", exif=exif)
         image = Image.open(target)
@@ -303,6 +303,12 @@ def test_draft_is_that_of_jpeg(tmp_path, photo):
         ours.load()
         assert ours.size == theirs.size
         assert ours.draft(None, (1, 1)) is None
+    image = Image.open(path)
+    image.draft(None, (width / 4 + 0.5, height / 4 + 0.5))
+    assert image.size == (width // 2, height // 2)  # a quarter would be smaller than what is asked for
+    image = Image.open(path)
+    image.draft(None, (np.uint8(150), np.uint8(100)))
+    assert image.size == (width // 4, height // 4)
     odd = tmp_path / "b.pico"
     pico_plugins.encode_file(odd, photo, 60, tile=100)  # tiles that cannot be made 8 times smaller
     image = Image.open(odd)
