@@ -2,7 +2,7 @@
 
 python examples/convert_folder.py [FOLDER] [TARGET] [QUALITY]
 
-(`pico encode` does this for a list of files; this shows how to do it in a program.)
+(`pico encode -r` does this, too; this shows how to do it in a program.)
 """
 
 import sys

@@ -6,6 +6,7 @@ The names below are imported on first use, so that importing this package costs 
 from __future__ import annotations
 
 import importlib
+import mimetypes
 from typing import TYPE_CHECKING
 
 from .telemetry import disable_for_onnxruntime
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .registration import register_all
 
 __version__ = "0.1.0"
+MIME_TYPE = "image/x-pico"
+mimetypes.add_type(MIME_TYPE, ".pico")  # for servers, mail and whoever else asks by file name
 
 _HOME = {
     "authenticity_map": "authenticity",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -10,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from .blas import single_threaded_blas
+from .cpus import cpu_count
 from .integers import as_integer
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ MAX_THREADS = 16
 
 
 def thread_count(threads: int | None) -> int:
-    """``threads``, or one for each CPU this process may use. ``ValueError`` unless it is an integer of at least 1."""
+    """``threads``, or one for each CPU that is ours to use. ``ValueError`` unless it is an integer of at least 1."""
     if threads is None:
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cpus, MAX_THREADS)
+        return min(cpu_count(), MAX_THREADS)
     count = as_integer(threads, "threads")
     if count < 1:
         msg = f"threads must be an integer of at least 1, not {threads!r}"

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import threading
+import warnings
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,27 +80,39 @@ def unavailable() -> dict[str, str]:
         elif _lost.intersection(backend.packages):
             lacks[name] = "was used before this process was forked, and cannot be used in it: start processes with "
             lacks[name] += "'spawn' or 'forkserver', or choose 'onnxruntime'"
-        elif not all(map(find_spec, backend.packages)):
-            lacks[name] = f"not installed: pip install 'pico-plugins[{backend.extra}]'"
+        elif not all(map(_is_installed, backend.packages)):
+            wanted = f"'pico-plugins[{backend.extra}]'" if backend.extra else " ".join(backend.packages)
+            lacks[name] = f"not installed: pip install {wanted}"
+        elif backend.module in _broken:
+            lacks[name] = f"is installed, but cannot be imported: {_broken[backend.module]}"
     return lacks
+
+
+def _is_installed(package: str) -> bool:
+    """A folder without a package in it, as some uninstallers leave one, does not count."""
+    spec = find_spec(package)
+    return spec is not None and spec.origin is not None
 
 
 def resolve(name: str | None) -> str:
     """The backend meant by ``name``: itself; for None the environment's PICO_BACKEND; for "auto" the preferred one.
 
-    Raises ``ValueError`` for one that is unknown, not installed or lost by a fork: OpenVINO's threads do not live on in
-    a child of a process that has used it, and "auto" means another one there.
+    Raises ``ValueError`` for one that is unknown, not installed, found broken or lost by a fork: OpenVINO's threads do
+    not live on in a child of a process that has used it, and "auto" means another one there.
     """
     choice = name or os.environ.get("PICO_BACKEND") or "auto"
-    origin = "" if name else ", which the environment's PICO_BACKEND names,"
+    origin = "" if name or choice == "auto" else ", which the environment's PICO_BACKEND names,"
     installed = available()
     if choice == "auto" and installed:
         return installed[0]
-    if isinstance(choice, str) and choice in _BACKENDS and _lost.intersection(_BACKENDS[choice].packages):
-        msg = f"backend {choice!r} {unavailable()[choice]}"
-        raise ValueError(msg)
+    if isinstance(choice, str) and choice in _BACKENDS:
+        backend = _BACKENDS[choice]
+        if _lost.intersection(backend.packages) or backend.module in _broken:
+            msg = f"backend {choice!r} {unavailable()[choice]}"
+            raise ValueError(msg)
     if choice not in installed:
         msg = f"backend {choice!r}{origin} is not available; installed: {', '.join(installed) or 'none'}"
+        msg += "".join(f"; {module} cannot be imported: {reason}" for module, reason in _broken.items())
         raise ValueError(msg)
     return choice
 
@@ -107,15 +120,22 @@ def resolve(name: str | None) -> str:
 def load(name: str | None, folder: Path, threads: int) -> Networks:
     """The networks in ``folder`` on backend ``name`` (see :func:`resolve`), loaded once and then shared.
 
-    ``threads`` is how many threads one call may use.
+    ``threads`` is how many threads one call may use. That a backend's package is installed but broken shows only now:
+    "auto" then means the next one, with a ``RuntimeWarning``; asked for by name it is a ``ValueError``.
     """
-    key = resolve(name), folder, threads
     with _loading:
-        if key not in _loaded:
+        while (key := (resolve(name), folder, threads)) not in _loaded:
             backend = _BACKENDS[key[0]]
-            with disabled_for_openvino() if "openvino" in backend.packages else nullcontext():
-                module = importlib.import_module(f".{backend.module}", __name__)
-            _loaded[key] = getattr(module, backend.cls)(folder, threads)
+            try:
+                with disabled_for_openvino() if "openvino" in backend.packages else nullcontext():
+                    module = importlib.import_module(f".{backend.module}", __name__)
+            except Exception as error:  # libraries that do not fit raise all kinds
+                _broken[backend.module] = f"{type(error).__name__}: {error}"
+                instead = resolve(name)
+                msg = f"backend {key[0]!r} {unavailable()[key[0]]}; {instead!r} is used"
+                warnings.warn(msg, RuntimeWarning, stacklevel=2)
+            else:
+                _loaded[key] = getattr(module, backend.cls)(folder, threads)
         return _loaded[key]
 
 
@@ -123,6 +143,8 @@ _loading = threading.Lock()
 _loaded: dict[tuple[str, Path, int], Networks] = {}
 _lost: set[str] = set()
 """Packages that were used before a fork and do not work after it."""
+_broken: dict[str, str] = {}
+"""Modules of backends that could not be imported though their packages are installed, and why."""
 
 
 def _after_fork() -> None:

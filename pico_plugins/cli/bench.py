@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from ..quality import TUNES
+from .failures import needing
+from .pictures import check_photo
 from .progress import progress_bar
+from .sources import IMAGES
 
 if TYPE_CHECKING:
     from ..evaluation.peers import Peer
 
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
 _METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists", "wd")
+_MS_SSIM_SIDE = 161
 _DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
-_IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm"}
 
 
 class _ListOptions(click.Command):
@@ -44,7 +47,7 @@ class _ListOptions(click.Command):
 def _images(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        found += sorted(p for p in path.iterdir() if p.suffix.lower() in _IMAGES) if path.is_dir() else [path]
+        found += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
     return found
 
 
@@ -87,12 +90,35 @@ def command(
     and reused. Only qualities that span --low to --high bits per pixel are decoded. BD-rate is taken between the curves
     of mean bits per pixel and mean metric over all images.
     """
-    from ..evaluation.peers import PEERS
-    from .bench_speed import print_scaling, print_speed
-
     files = _images(images)
     if not files:
         raise click.UsageError("no images found")
+    if not 0 < low < high:
+        raise click.UsageError("--low must be above 0 and below --high")
+    sides = [min(check_photo(file)) for file in files]
+    if "ms-ssim" in (metrics or _DEFAULT_METRICS) and not (speed or scaling) and min(sides) < _MS_SSIM_SIDE:
+        raise click.UsageError(f"MS-SSIM needs sides of at least {_MS_SSIM_SIDE} pixels: choose other --metrics")
+    with needing("bench"):
+        _bench(files, against, metrics, low, high, speed, scaling, quality, realism, tune, rounds, output)
+
+
+def _bench(
+    files: list[Path],
+    against: tuple[str, ...],
+    metrics: tuple[str, ...],
+    low: float,
+    high: float,
+    speed: bool,
+    scaling: bool,
+    quality: int,
+    realism: float,
+    tune: str,
+    rounds: int,
+    output: Path,
+) -> None:
+    from ..evaluation.peers import PEERS
+    from .bench_speed import print_scaling, print_speed
+
     if scaling:
         output.mkdir(parents=True, exist_ok=True)
         print_scaling(files[0], quality, output / "scaling.png")
@@ -124,6 +150,11 @@ def _rate_distortion(
     cache = Cache(output / "cache.jsonl")
     with progress_bar("encoding") as progress:
         sizes = mean_curves(measure(images, peers, [], cache, progress), "bpp")
+    for peer in peers:
+        rates = [rate for rate, _ in sizes[peer.name]]
+        if max(rates) < low or min(rates) > high:
+            msg = f"{peer.name} has no quality from {low:g} to {high:g} bits per pixel, but from {min(rates):.3g} to "
+            raise click.ClickException(f"{msg}{max(rates):.3g}: choose other --low and --high")
     peers = [covering(peer, [rate for rate, _ in sizes[peer.name]], low, high) for peer in peers]
     with progress_bar("measuring") as progress:
         rows = measure(images, peers, list(metrics), cache, progress)

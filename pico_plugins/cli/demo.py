@@ -9,10 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .pictures import check_photo, upright
+
 if TYPE_CHECKING:
     from PIL import Image
 
 PHOTO = Path(__file__).parent.parent / "demo" / "coffee.png"
+
+
+_NAMES = {
+    "PICO": ("{}.pico", "{}-pico.png"),
+    "PICO perceptual": ("{}.pico", "{}-pico-perceptual.png"),
+    "JPEG": ("{}.jpeg", "{}-jpeg.png"),
+    "AVIF": ("{}.avif", "{}-avif.png"),
+}
+"""What the files are called: the coded one, and what it shows."""
+
+
+def _names(stem: str) -> set[str]:
+    return {name.format(stem) for names in _NAMES.values() for name in names}
 
 
 def _peer(image: Image.Image, form: str, size: int) -> tuple[int, bytes, float, float]:
@@ -47,7 +62,8 @@ def _peer(image: Image.Image, form: str, size: int) -> tuple[int, bytes, float, 
     help="Folder to write to.",
 )
 @click.option("-q", "--quality", type=click.FloatRange(1, 100), default=40, show_default=True)
-def command(photo: Path | None, output: Path, quality: float) -> None:
+@click.option("-f", "--force", is_flag=True, help="Replace existing files.")
+def command(photo: Path | None, output: Path, quality: float, force: bool) -> None:
     """Code PHOTO (default: one that is shipped), decode it both ways, compare with JPEG and AVIF of the same size."""
     import numpy as np
     from PIL import Image, features
@@ -57,8 +73,15 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
     from ..evaluation.metrics import psnr
 
     source = photo or PHOTO
+    output.mkdir(parents=True, exist_ok=True)
+    if output.samefile(source.parent):
+        raise click.UsageError("--output must be another folder than the photo's")
+    there = sorted(path for path in output.iterdir() if path.name in _names(source.stem))
+    if there and not force:
+        raise click.ClickException(f"{', '.join(map(str, there))}: there already (--force replaces what is)")
+    check_photo(source)
     with Image.open(source) as opened:
-        image = opened.convert("RGB")
+        image = upright(opened).convert("RGB")
     pixels = np.asarray(image)
     warm_up = encode(pixels[:64, :64], quality)  # load the networks before the clock starts
     for realism in (0.0, 1.0):
@@ -82,9 +105,6 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
         peer_pixels = np.asarray(Image.open(io.BytesIO(peer_data)).convert("RGB"))
         rows.append((form, peer_quality, peer_data, peer_pixels, encode_s, decode_s))
 
-    output.mkdir(parents=True, exist_ok=True)
-    if output.samefile(source.parent):
-        raise click.UsageError("--output must be another folder than the photo's")
     click.echo(f"{source.name}: {image.width} x {image.height} pixels")
     click.echo(f"{'':15} {'quality':>7} {'bytes':>9} {'bits/px':>8} {'PSNR dB':>8} {'encode s':>9} {'decode s':>9}")
     for name, q, coded, shown, encode_s, decode_s in rows:
@@ -92,8 +112,8 @@ def command(photo: Path | None, output: Path, quality: float) -> None:
         click.echo(
             f"{name:15} {q:7.0f} {len(coded):9,} {bpp:8.3f} {psnr(pixels, shown):8.2f} {encode_s:9.3f} {decode_s:9.3f}"
         )
-        suffix, *_ = name.lower().split()
-        (output / f"{source.stem}.{suffix}").write_bytes(coded)
-        Image.fromarray(shown).save(output / f"{source.stem}-{name.lower().replace(' ', '-')}.png")
+        coded_name, shown_name = _NAMES[name]
+        (output / coded_name.format(source.stem)).write_bytes(coded)
+        Image.fromarray(shown).save(output / shown_name.format(source.stem))
     click.echo(f"Written to {output}: {source.stem}.pico, the pictures it shows, and the same for the others.")
     click.echo("PICO perceptual is the same file at realism 1: detail that it lacks is drawn (docs/honesty.md).")

@@ -8,14 +8,13 @@ from types import ModuleType
 
 import click
 
+from .failures import needing
+
 
 def _module(name: str, extra: str) -> ModuleType:
     """A module of the export, or an error that says what to install."""
-    try:
+    with needing(extra):
         return importlib.import_module(f"...export.{name}", __name__)
-    except ModuleNotFoundError as error:
-        msg = f"{error.name} is not installed: pip install 'pico-plugins[{extra}]'"
-        raise click.ClickException(msg) from error
 
 
 @click.command("export")

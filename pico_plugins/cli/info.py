@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
+from .failures import in_words
+from .sources import Source, find
 
-def describe(path: Path) -> dict[str, object]:
+
+def describe(source: Source) -> dict[str, object]:
     """What is known about a file without decoding it."""
+    from ..files import reading
     from ..quality import quality_of_level
     from ..reader import read_header
 
-    header = read_header(path)
-    size = path.stat().st_size
+    with source.open() as opened, reading(opened) as file:
+        header = read_header(file)
+        size = source.size
+        if size is None:  # a stream's end is where nothing comes any more
+            size = sum(map(len, iter(partial(file.read, 1 << 20), b"")))
     metadata = header.metadata
     return {
-        "file": str(path),
+        "file": str(source),
         "bytes": size,
         "width": header.width,
         "height": header.height,
@@ -43,22 +51,23 @@ def describe(path: Path) -> dict[str, object]:
 
 
 @click.command("info")
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1)
+@click.option("-r", "--recursive", is_flag=True, help="Go into folders.")
 @click.option("--backends", is_flag=True, help="List the backends instead, with their times.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def command(files: tuple[Path, ...], backends: bool, as_json: bool) -> None:
-    """Show what .pico FILES say about themselves. Nothing is decoded."""
+def command(files: tuple[str, ...], recursive: bool, backends: bool, as_json: bool) -> None:
+    """Show what .pico FILES (- for standard input) say about themselves. Nothing is decoded."""
     if backends:
         _print_backends()
         return
     if not files:
         raise click.UsageError("no files given")
     failed = False
-    for path in files:
+    for source in find(files, {".pico"}, recursive=recursive):
         try:
-            facts = describe(path)
+            facts = describe(source)
         except (OSError, ValueError) as error:
-            click.echo(f"{path}: {error}", err=True)
+            click.echo(f"{source}: {in_words(error, str(source))}", err=True)
             failed = True
             continue
         if as_json:
@@ -78,10 +87,10 @@ def _print_backends() -> None:
     from .. import backends, encode_file
 
     noise = np.random.default_rng(0).integers(0, 256, (126, 126, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    chosen = backends.resolve(None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.pico"
-        encode_file(path, noise, tile=504, backend="onnxruntime")
+        encode_file(path, noise, tile=504)
+        chosen = backends.resolve(None)  # now that it is known to work
         for name in backends.available():
             note = "  (used unless another is asked for)" if name == chosen else ""
             click.echo(f"{name:15} {_timing(name, path)}{note}")

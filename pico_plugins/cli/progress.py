@@ -14,7 +14,10 @@ from ..pipeline import Progress
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
     """A bar on standard error, if that is a terminal; gives the function (done, total) that moves it."""
-    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = total

@@ -4,25 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import pico_plugins
-from pico_plugins.cli import main
+from tests.cli.conftest import pico
 from tests.conftest import psnr
-
-
-def pico(*arguments: object):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-@pytest.fixture
-def pictures(tmp_path, patch):
-    exif = Image.Exif()
-    exif[0x010E] = "a cup"
-    Image.fromarray(patch).save(tmp_path / "one.jpg", quality=95, exif=exif)
-    Image.fromarray(patch[:, ::-1]).save(tmp_path / "two.png")
-    return tmp_path
 
 
 def test_encode_and_decode_beside_the_sources(pictures, patch):

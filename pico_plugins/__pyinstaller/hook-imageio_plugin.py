@@ -1,0 +1,3 @@
+"""imageio imports the plugin by name."""
+
+hiddenimports = ["imageio_plugin.plugin"]
