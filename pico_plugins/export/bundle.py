@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from torch.export import Dim
 
 from ..network import PicoModel
@@ -42,6 +42,19 @@ def entropy_tensors(model: PicoModel) -> dict[str, np.ndarray]:
     return tensors
 
 
+def write_encoder(model: PicoModel, tune: str, path: Path) -> None:
+    """The ONNX file of one of the model's encoders, for windows of any multiple of 64 pixels."""
+    h, w = Dim("h", min=1, max=64), Dim("w", min=1, max=64)
+    write_onnx(
+        AnalysisGraph(model, tune),
+        (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), torch.tensor([3.5])),
+        ["blocks", "level"],
+        ["latents", "hyperlatents"],
+        ({2: 16 * h, 3: 16 * w}, None),
+        path,
+    )
+
+
 def write_networks(model: PicoModel, folder: Path) -> None:
     """The ONNX files of a model (see :mod:`pico_plugins.weights`), for windows of any multiple of 64 pixels."""
     latents, hyper = model.config.latents, model.config.hyperlatents
@@ -51,14 +64,7 @@ def write_networks(model: PicoModel, folder: Path) -> None:
     coarse, middle, fine = {2: h, 3: w}, {2: 2 * h, 3: 2 * w}, {2: 4 * h, 3: 4 * w}
     z = torch.zeros(1, hyper, 2, 3)
     for tune in TUNES if model.eye_encoder is not None else TUNES[:1]:
-        write_onnx(
-            AnalysisGraph(model, tune),
-            (torch.zeros(1, 48, 32, 48, dtype=torch.uint8), level),
-            ["blocks", "level"],
-            ["latents", "hyperlatents"],
-            ({2: 16 * h, 3: 16 * w}, None),
-            folder / ANALYSIS_FILES[tune],
-        )
+        write_encoder(model, tune, folder / ANALYSIS_FILES[tune])
     write_onnx(
         QuantizerGraph(model),
         (z, torch.zeros(phases), torch.ones(phases, dtype=torch.uint8), level),
@@ -119,7 +125,25 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
 def add_file(folder: Path, name: str, text: str) -> None:
     """Put a file that does not change the model's id into its ``folder`` and into the manifest."""
     (folder / name).write_text(text)
+    _note(folder, name)
+
+
+def add_eye_encoder(model: PicoModel, folder: Path) -> None:
+    """Put the encoder tuned for the eye of ``model`` beside the other networks in ``folder``; the id stays.
+
+    Raises ``ValueError`` if ``model`` has none, or another entropy model than the one in ``folder``.
+    """
+    theirs, ours = load_file(folder / "entropy.safetensors"), entropy_tensors(model)
+    if theirs.keys() != ours.keys() or any(not np.array_equal(theirs[name], ours[name]) for name in ours):
+        msg = f"the encoder was trained for another entropy model than that of {folder.name}"
+        raise ValueError(msg)
+    write_encoder(model, "eye", folder / ANALYSIS_FILES["eye"])
+    _note(folder, ANALYSIS_FILES["eye"], config=json.loads(model.config.to_json()))
+
+
+def _note(folder: Path, name: str, **changes: object) -> None:
+    """Write the hash of the file ``name``, and other ``changes``, into the manifest."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sha256"][name] = file_hash(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    (folder / "manifest.json").write_text(json.dumps(manifest | changes, indent=1) + "\n")
     model_folder.cache_clear()

@@ -1,6 +1,7 @@
 """Files tuned for the eye: another encoder, the same format and decoder."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from pico_plugins.errors import UnsupportedError
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from pico_plugins.export.bundle import write_bundle
+from pico_plugins.export.bundle import add_eye_encoder, write_bundle
+from pico_plugins.export.shipped import model_config
 from pico_plugins.network import TINY, PicoModel
 from tests.network.test_network import randomise
 
@@ -31,7 +33,7 @@ def bundles(tmp_path_factory):
     randomise(model.eye_encoder)
     second = tmp_path_factory.mktemp("models")
     names.append(write_bundle(model, second, {}))
-    return into / names[0], files, second / names[1]
+    return into / names[0], files, second / names[1], model
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def ship(monkeypatch):
 
 
 def test_a_second_encoder_changes_no_other_file_and_no_id(bundles):
-    first, files, second = bundles
+    first, files, second, _ = bundles
     assert first.name == second.name
     networks = {path.name: path.read_bytes() for path in second.iterdir()}
     assert set(networks) - set(files) == {"analysis-eye.onnx"}
@@ -67,6 +69,20 @@ def test_both_tunings_are_read_alike(bundles, ship, patch):
     assert np.array_equal(shown, pico_plugins.decode(eye, realism=1))
     assert not np.array_equal(shown, pico_plugins.decode(eye, realism=0))
     assert not np.array_equal(pico_plugins.decode(pixels, realism=1), shown)
+
+
+def test_a_second_encoder_can_come_later(bundles, ship, tmp_path, patch):
+    """Beside the networks that are shipped already, which stay as they are."""
+    folder = shutil.copytree(bundles[0], tmp_path / bundles[0].name)
+    model = PicoModel(model_config(folder))
+    with pytest.raises(ValueError, match="another entropy model"):
+        add_eye_encoder(model, folder)
+    add_eye_encoder(bundles[3], folder)
+    ship(folder)  # hashes are checked
+    data = pico_plugins.encode(patch, 60, tune="eye")
+    ship(bundles[2])
+    assert pico_plugins.encode(patch, 60, tune="eye") == data
+    assert model_config(folder).eye_encoder == TINY.encoder
 
 
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
