@@ -131,12 +131,8 @@ def _take_up_ends(new: PicoModel, old: PicoModel) -> set[str]:
     taken = set()
     for name in ("encoder", "eye_encoder"):
         encoder, before = getattr(new, name), getattr(old, name)
-        if (
-            encoder is None
-            or before is None
-            or isinstance(encoder.head, ConvScale)
-            or isinstance(before.head, nn.Identity)
-        ):
+        ends = [type(getattr(side, "head", None)) for side in (encoder, before)]
+        if ends != [nn.Identity, ConvScale]:
             continue
         (head, offset), down = before.head.folded(), encoder.to_sixteenth.conv
         weight, bias = before.to_sixteenth.conv.folded()
@@ -160,7 +156,7 @@ def _take_up_ends(new: PicoModel, old: PicoModel) -> set[str]:
 def transplant(old: PicoModel, config: ModelConfig, pixels: Tensor) -> PicoModel:
     """``old``'s weights in a model of ``config``; ``pixels`` (B, 3, H, W) in [0, 1] tell which channels matter.
 
-    Raises ``ValueError`` if the two differ in more than that.
+    The module says in which ways the two may differ. Raises ``ValueError`` if they do in others.
     """
     if config.levels != old.config.levels:
         msg = f"{old.config.levels} levels cannot become {config.levels}"
