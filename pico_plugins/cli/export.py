@@ -29,9 +29,18 @@ def _module(name: str, extra: str) -> ModuleType:
     help="Core ML: how pixels go in and out.",
 )
 @click.option("--model", help="Id of a shipped model; default: the one that new files are written with.")
-@click.option("--report", is_flag=True, help="Print sizes and costs beside the paper's.")
+@click.option("--report", is_flag=True, help="Print sizes, costs and times beside the paper's.")
+@click.option("--preset", metavar="NAME", help="Report on a configuration of the training, not on a shipped model.")
+@click.option("--branch", metavar="NAME", help="The detail branch of --preset; default: none.")
 def command(
-    target: str | None, output: Path | None, weights: str, pixels: str, model: str | None, report: bool
+    target: str | None,
+    output: Path | None,
+    weights: str,
+    pixels: str,
+    model: str | None,
+    report: bool,
+    preset: str | None,
+    branch: str | None,
 ) -> None:
     """Write a shipped model's networks for other runtimes: phones (Core ML), or anything that reads ONNX."""
     from ..errors import UnsupportedError
@@ -43,6 +52,16 @@ def command(
         raise click.UsageError("give a folder with --output")
     if target == "onnx" and (weights, pixels) != ("float16", "image"):
         raise click.UsageError("--weights and --pixels are for --target coreml")
+    if preset and (target or model):
+        raise click.UsageError("--preset has no weights to write: it goes with --report alone")
+    if branch and not preset:
+        raise click.UsageError("--branch is for --preset")
+    if preset:
+        try:
+            click.echo(_module("report", "torch").preset_report(preset, branch))
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        return
     try:
         folder = model_folder(model or DEFAULT)
     except UnsupportedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,31 @@ CPU = ModelConfig(
 )
 """The model in training: small enough for a plain CPU. docs/search.md says how it was found."""
 
+# Candidates for the next model: one change of the CPU preset each, and all of them. docs/models.md says what they cost.
+CPU_DECODER = replace(CPU, decoder=(Stage(64, 0), Stage(128, 2, depthwise=False, f=1), Stage(320, 0)))
+CPU_CONTEXT = replace(CPU, context_channels=256)
+CPU_ENCODER = replace(CPU, encoder=(Stage(32, 1, f=1), Stage(128, 2, depthwise=False, f=1), Stage(320, 0)))
+CPU_LATENTS = replace(
+    CPU,
+    # As many numbers for 16 x 16 pixels as the 32 channels at 1/4 are, if 1/8 lets them through: 16 x 32, 4 x 128, 512.
+    encoder=(Stage(32, 1, f=1), Stage(128, 1, depthwise=False, f=1), Stage(512, 0)),
+    decoder=(*CPU.decoder[:2], Stage(512, 0)),
+    latents=512,
+)
+CPU_ALL = replace(
+    CPU_LATENTS,
+    encoder=(*CPU_ENCODER.encoder[:2], Stage(512, 0)),
+    decoder=(*CPU_DECODER.decoder[:2], Stage(512, 0)),
+    context_channels=256,
+)
+
 DETAIL = Stage(128, 3, depthwise=False, f=1), Stage(192, 2, depthwise=False, f=1)
 """What phase 2 adds to a decoder that has no ``detail`` yet. docs/training.md says how it was found."""
+
+WIDE_DETAIL = Stage(128, 3, depthwise=False, f=1), Stage(256, 5, depthwise=False, f=1)
+"""More of it at 1/16: 26 kMAC a pixel and 4.5 million parameters, in place of 15 and 1.7."""
+
+BRANCHES = {"small": DETAIL, "wide": WIDE_DETAIL}
 
 PAPER = ModelConfig(
     encoder=(Stage(64, 2), Stage(160, 3), Stage(384, 12, f=4)),
@@ -97,4 +120,13 @@ TINY = ModelConfig(
 )
 """For tests: every part is there, none of it costs time."""
 
-PRESETS = {"cpu": CPU, "paper": PAPER, "tiny": TINY}
+PRESETS = {
+    "cpu": CPU,
+    "cpu-decoder": CPU_DECODER,
+    "cpu-context": CPU_CONTEXT,
+    "cpu-encoder": CPU_ENCODER,
+    "cpu-latents": CPU_LATENTS,
+    "cpu-all": CPU_ALL,
+    "paper": PAPER,
+    "tiny": TINY,
+}

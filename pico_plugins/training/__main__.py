@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import torch
 
-from ..network import PRESETS
+from ..network import BRANCHES, PRESETS
 from .checkpoint import load_model
 from .data import Photos
 from .feature_terms import PART
@@ -47,6 +47,7 @@ from .tiling import pair_width
     show_default=True,
     help="What does in phase 2; all else stays as it is.",
 )
+@click.option("--branch", type=click.Choice(sorted(BRANCHES)), help="Size of a new detail branch; default: small.")
 @click.option("--detail-pace", default=DETAIL_PACE, show_default=True, help="Rate of the detail branch, in --rate.")
 @click.option("--part", default=PART, show_default=True, help="Part of a window's side that VGG16 sees in phase 2.")
 @click.option("--adversary-from", default=3000, show_default=True, help="Steps of phase 2 before it has an adversary.")
@@ -66,6 +67,7 @@ def main(
     objective: str,
     weight: tuple[str, ...],
     learn: tuple[str, ...],
+    branch: str | None,
     detail_pace: float,
     part: float,
     adversary_from: int,
@@ -91,7 +93,12 @@ def main(
             raise click.UsageError(str(error)) from error
         photos = Photos(list(data), (crop, pair_width(crop)), TextMasks(perceptual))
         config = load_model(options["start"]).config
-        recipe = Perceptual(config, weights, structure, learn, adversary_from, detail_pace, part)
+        stages = BRANCHES[branch or "small"]
+        if branch and config.detail not in (None, stages):
+            raise click.UsageError(
+                f"--start has another branch: training.transplant --branch {branch} makes it {branch}"
+            )
+        recipe = Perceptual(config, weights, structure, learn, adversary_from, detail_pace, part, stages)
     if watch:
         photos.watch()
     click.echo(train(Options(images=photos.images, recipe=recipe, config=PRESETS[preset], **options)))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..network import ModelConfig, PicoModel
+from ..network import DETAIL, ModelConfig, PicoModel, Stage
 from ..network.level import level_weights
 from ..network.model import Coded
 from .checkpoint import load_optimizer, optimizer_state
@@ -46,16 +46,17 @@ class Perceptual:
         adversary_from: int = 3000,
         detail_pace: float = DETAIL_PACE,
         part: float = PART,
+        branch: tuple[Stage, Stage] = DETAIL,
     ) -> None:
         """``objective``: the terms' weights. ``structure``: MS-SSIM's part of the faithful term.
 
         ``learning``: which of :data:`PARTS` do; the others stay as they are, so that without "rest" files tuned for
         pixels and their faithful decoding do not change by a bit. The adversary acts after ``adversary_from`` steps.
-        VGG16 sees ``part`` of each window's side.
+        VGG16 sees ``part`` of each window's side. ``branch``: sizes of the detail branch of a model that has none yet.
         """
         self.objective = {name: term for name, term in objective.items() if term.weight}
         self.structure, self.learning, self.detail_pace = structure, frozenset(learning), detail_pace
-        self.adversary_from, self.part, self.steps = adversary_from, part, 0
+        self.adversary_from, self.part, self.branch, self.steps = adversary_from, part, branch, 0
         self.discriminator = Discriminator(config.latents, config.levels)
         self.optimizer = adam(self.discriminator.parameters(), 2e-4, (0.5, 0.9))
         self._warmth = torch.zeros(())  # the part of its weight that the adversary has by now, on the device
@@ -64,7 +65,7 @@ class Perceptual:
 
     def begin(self, model: PicoModel) -> None:
         """A model from phase 1 gets the parts that are trained here."""
-        model.add_detail()
+        model.add_detail(self.branch)
         if "eye-encoder" in self.learning:
             model.add_eye_encoder()
         model.requires_grad_("rest" in self.learning)

@@ -24,9 +24,38 @@ def test_report():
     assert rows["parameters, millions"][4:] == [15.2, 9.6]
     for parameters, megabytes in zip(rows["parameters, millions"][:4], rows["weights, MB"][:4], strict=True):
         assert megabytes == pytest.approx(2 * parameters, rel=0.1, abs=0.15)  # two bytes each, and little else
+    assert all(milliseconds > 0 for milliseconds in rows["ms a tile, one thread"])
+    assert len(rows["ms a tile, one thread"]) == 4
     assert all(
         total > alone for total, alone in zip(rows["with weights, MB"], rows["peak activations, MB"], strict=False)
     )
+
+
+def test_report_of_a_configuration_that_nobody_trained():
+    result = CliRunner().invoke(main, ["export", "--report", "--preset", "tiny", "--branch", "small"])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0].startswith("preset tiny, small branch,")
+    assert lines[2].split()[:4] == ["encoder", "quantizer", "decoder", "perceptual"]
+    times = next(line for line in lines if line.startswith("ms a tile"))
+    encoder, _, decoder, perceptual = (float(number) for number in re.findall(r"\d+\.\d", times))
+    assert encoder > 0
+    assert 0 < decoder < perceptual
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--report", "--preset", "huge"], "'huge' is none of cpu, cpu-all"),
+        (["--report", "--preset", "tiny", "--branch", "huge"], "'huge' is none of small, wide"),
+        (["--target", "onnx", "--output", "x", "--preset", "tiny"], "no weights to write"),
+        (["--report", "--branch", "wide"], "--branch is for --preset"),
+    ],
+)
+def test_what_a_configuration_cannot_be_asked(arguments, message):
+    result = CliRunner().invoke(main, ["export", *arguments])
+    assert result.exit_code != 0
+    assert message in result.output
 
 
 def test_peak_activations_counts_what_is_alive():

@@ -9,7 +9,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from pico_plugins.network import DETAIL, TINY, PicoModel
+from pico_plugins.network import BRANCHES, DETAIL, TINY, PicoModel
 from pico_plugins.training.checkpoint import load_model, load_state
 from pico_plugins.training.data import Crops, load_images
 from pico_plugins.training.discriminator import Discriminator, gradient_penalty
@@ -397,3 +397,21 @@ def test_phase_2_wants_weights_to_start_from(data, tmp_path):
     done = subprocess.run([*command, "--perceptual", str(data[1].folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--start" in done.stderr
+
+
+def test_the_branch_is_chosen_where_there_is_none(data, tmp_path, model):
+    """A model that has one keeps it; another size is refused, with the way to it."""
+    from pico_plugins.training.checkpoint import save_weights
+
+    recipe = Perceptual(TINY, {}, branch=BRANCHES["wide"])
+    fresh = PicoModel(TINY)
+    recipe.begin(fresh)
+    assert fresh.config.detail == BRANCHES["wide"]
+    Perceptual(TINY, {}).begin(fresh)
+    assert fresh.config.detail == BRANCHES["wide"]
+    save_weights(tmp_path / "start.safetensors", dict(fresh.named_parameters()), fresh.config)
+    command = [sys.executable, "-m", "pico_plugins.training", str(data[0]), "--out", str(tmp_path / "run"), "--branch"]
+    command += ["small", "--perceptual", str(data[1].folder), "--start", str(tmp_path / "start.safetensors")]
+    done = subprocess.run([*command, "--crop", "64"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "training.transplant --branch small" in done.stderr
