@@ -91,7 +91,7 @@ def test_static_shapes_opset_and_description(exported):
     facts = json.loads((exported / "model.json").read_text())
     assert facts["model"] == weights.DEFAULT
     assert {path.name for path in exported.glob("*.onnx")} == facts["networks"].keys()
-    assert len(facts["networks"]) == 10
+    assert len(facts["networks"]) == 12
     for name, network in facts["networks"].items():
         graph = onnx.load(exported / name)
         onnx.checker.check_model(graph)
