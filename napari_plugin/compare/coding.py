@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from pico_plugins import Metadata, decode, encode
-from pico_plugins.header import write_file
-from pico_plugins.reader import TileReader
+from pico_plugins.format.reader import TileReader
+from pico_plugins.format.writer import write_file
 
 from .similarity import MIN_SIDE, ms_ssim
 

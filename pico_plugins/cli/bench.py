@@ -15,7 +15,7 @@ from .progress import progress_bar
 from .sources import IMAGES
 
 if TYPE_CHECKING:
-    from ..evaluation.peers import Peer
+    from ..evaluation.peer import Peer
 
 _CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
 _METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists", "wd")

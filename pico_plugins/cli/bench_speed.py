@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..evaluation.peers import Peer
+    from ..evaluation.peer import Peer
     from ..pipeline import Progress
 
 _MEGAPIXELS = (0.1, 0.4, 1.5, 6, 12, 24, 50, 100)

@@ -15,7 +15,7 @@ from PIL import Image
 from ..pipeline import Progress
 from .bd_rate import Curve
 from .metrics import METRICS
-from .peers import Peer
+from .peer import Peer
 
 Row = dict[str, object]
 

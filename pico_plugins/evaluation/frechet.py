@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from .bench import Cache, covering
-from .peers import PEERS, Peer
+from .peer import Peer
+from .peers import PEERS
 
 PATCH = 256
 RATES = (0.15, 0.3, 0.5, 0.8)

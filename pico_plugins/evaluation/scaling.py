@@ -55,7 +55,8 @@ def _peak_mb() -> float:
 
 
 def _measure_here(path: Path, megapixels: float, quality: int, what: str) -> dict[str, float]:
-    from .. import decode, encode_file
+    from ..decoder import decode
+    from ..encoder import encode_file
 
     target = Path("coded.pico")
     if what == "encode":

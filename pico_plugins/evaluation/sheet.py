@@ -15,7 +15,8 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .peers import PEERS, Peer
+from .peer import Peer
+from .peers import PEERS
 from .speed import nearest_quality
 
 _LABEL, _GAP = 18, 4  # pixels

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..decoder import decode
 from ..pipeline import Progress
-from .peers import Peer
+from .peer import Peer
 
 
 @dataclass

@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 from torch.export import Dim
 
 from ..network import PicoModel
+from ..network.graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 from ..quality import TUNES
-from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_folder, model_id
-from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_id
 from .onnx_file import write_onnx
 from .tables import scale_tables
 
@@ -114,12 +114,3 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
         for path in scratch.iterdir():
             path.replace(target / path.name).chmod(0o644)
     return name
-
-
-def add_file(folder: Path, name: str, text: str) -> None:
-    """Put a file that does not change the model's id into its ``folder`` and into the manifest."""
-    (folder / name).write_text(text)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"][name] = file_hash(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-    model_folder.cache_clear()

@@ -14,9 +14,9 @@ from PIL import Image
 
 import pico_plugins
 from pico_plugins import weights
-from pico_plugins.container import MAX_CHUNKS
 from pico_plugins.errors import DamagedError, LimitError
-from pico_plugins.header import MAX_PIXELS
+from pico_plugins.format.container import MAX_CHUNKS
+from pico_plugins.format.header import MAX_PIXELS
 from tests.golden.symbols import FOLDER
 from tests.reliability import bombs, mutation, oracle
 from tests.reliability.fuzz import CORPUS, seeds

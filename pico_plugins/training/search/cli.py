@@ -98,12 +98,12 @@ def time_candidates(store: Store, minutes: float, group: int, rounds: int, backe
 @click.pass_obj
 def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, steps: int, runs: Path) -> None:
     """Train the finalists, all with the same crops and steps from the KLT start, and evaluate them."""
-    from ..checkpoint import load_model
+    from ...network.weights_file import load_model
     from ..data import load_images
-    from ..evaluate import estimated_curve
     from ..loss import Faithful
     from ..run import Options
     from ..run import train as run_training
+    from ..trials.evaluate import estimated_curve
     from .finalists import choose, within_target
 
     timings = store.timings()
@@ -136,7 +136,7 @@ def report(store: Store, images: Path, out: Path) -> None:
     from ...evaluation.bd_rate import bd_rate
     from ...evaluation.bench import Cache, mean_curves, measure
     from ...evaluation.peers import PEERS
-    from ..evaluate import middle
+    from ..trials.evaluate import middle
     from .plots import macs_against_time, rate_against_time
 
     out.mkdir(parents=True, exist_ok=True)

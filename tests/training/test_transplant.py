@@ -1,0 +1,103 @@
+"""Weights moved into another configuration, and what each block is good for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pico_plugins.network import TINY, PicoModel, Stage
+from pico_plugins.training.klt import initialise
+from pico_plugins.training.tensors import to_tensor
+from pico_plugins.training.transplant import channel_importance, transplant
+from pico_plugins.training.trials.ablate import without_each_block
+
+
+@pytest.fixture
+def pixels(photo):
+    return to_tensor(np.stack([photo[:64, :64], photo[100:164, 200:264]]))
+
+
+@pytest.fixture
+def model(pixels):
+    torch.manual_seed(0)
+    model = PicoModel(TINY).eval()
+    initialise(model, pixels)
+    with torch.no_grad():
+        for step in model.context.steps:
+            step.mix.bias.normal_()
+            step.head.weight.normal_(std=0.1)
+    return model
+
+
+@torch.no_grad()
+def shown(model, pixels):
+    torch.manual_seed(1)
+    return model(pixels, torch.tensor([2.0, 4.0])).pixels
+
+
+def test_the_same_configuration_is_the_same_model(model, pixels):
+    assert torch.equal(shown(transplant(model, TINY, pixels).eval(), pixels), shown(model, pixels))
+
+
+def test_new_blocks_begin_as_identities_and_absent_ones_are_dropped(model, pixels):
+    without = replace(TINY, encoder=tuple(replace(stage, blocks=0) for stage in TINY.encoder))
+    dense = replace(TINY, encoder=tuple(replace(stage, depthwise=False, e=2) for stage in TINY.encoder))
+    expected = shown(transplant(model, without, pixels).eval(), pixels)
+    assert not torch.equal(expected, shown(model, pixels))
+    torch.testing.assert_close(shown(transplant(model, dense, pixels).eval(), pixels), expected)
+
+
+def test_a_narrower_context_keeps_the_channels_that_matter(model, pixels):
+    with torch.no_grad():
+        for step in model.context.steps:
+            step.head.weight[:, ::2] = 0  # those channels move nothing ...
+            step.hidden.weight[1::2, ::2] = 0  # ... not even through the others
+    importance = channel_importance(model, pixels)
+    steps = [importance[step] for step in model.context.steps]
+    assert all((values[::2] == 0).all() and (values[1::2] > 0).all() for values in steps)
+    narrow = transplant(model, replace(TINY, context_channels=8), pixels).eval()
+    torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
+
+
+def test_a_thinner_dense_block_keeps_the_channels_that_matter(pixels):
+    torch.manual_seed(0)
+    thick = replace(TINY, decoder=tuple(replace(stage, depthwise=False, e=2) for stage in TINY.decoder))
+    model = PicoModel(thick).eval()
+    with torch.no_grad():
+        for stage in (model.decoder.quarter, model.decoder.eighth, model.decoder.sixteenth):
+            stage.blocks[0].expand.weight[:, 1::2] = 0
+            stage.blocks[0].project.scale_out.fill_(1)
+    thin = replace(TINY, decoder=tuple(replace(stage, depthwise=False, e=1) for stage in TINY.decoder))
+    narrow = transplant(model, thin, pixels).eval()
+    assert narrow.decoder.eighth.blocks[0].gather.weight.shape[0] == TINY.decoder[1].channels
+    torch.testing.assert_close(shown(narrow, pixels), shown(model, pixels))
+
+
+def test_convolutions_at_the_latents_go_into_their_neighbours(pixels):
+    """The same function, as long as the stage between did nothing."""
+    torch.manual_seed(0)
+    sides = {side: (*getattr(TINY, side)[:2], Stage(32, 0)) for side in ("encoder", "decoder")}
+    model = PicoModel(replace(TINY, **sides)).eval()
+    with torch.no_grad():
+        model.encoder.head.bias.normal_()
+    direct = transplant(model, replace(model.config, latent_convolutions=False), pixels).eval()
+    assert not any(name.startswith(("encoder.head", "decoder.tail")) for name, _ in direct.named_parameters())
+    torch.testing.assert_close(shown(direct, pixels), shown(model, pixels), rtol=1e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="as many channels as there are latents"):
+        replace(direct.config, latents=16)
+
+
+def test_other_differences_are_refused(model, pixels):
+    wider = replace(TINY, encoder=(Stage(24, 1), *TINY.encoder[1:]))
+    with pytest.raises(ValueError, match=r"encoder\.stem"):
+        transplant(model, wider, pixels)
+
+
+def test_leaving_out_a_block_changes_the_loss(model, pixels):
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    changes = without_each_block(model, [pixels], 0.0)
+    assert len(changes) == 6
+    assert all(change != 0 for change in changes.values())
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.named_parameters())
