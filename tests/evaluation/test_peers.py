@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pico_plugins.evaluation.metrics import psnr
 from pico_plugins.evaluation.peers import PEERS
+from pico_plugins.fidelity import psnr
 
 
 @pytest.mark.parametrize("name", ["jpeg", "webp", "avif", "jxl", "vvc-faster"])

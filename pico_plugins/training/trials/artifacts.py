@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...evaluation.images import image_files
 from ...network import PicoModel
 from ...network.weights_file import load_model
 from ...quality import TUNES
@@ -110,10 +111,8 @@ def with_most_text(paths: list[Path]) -> tuple[Tensor, Tensor]:
 def main(checkpoints: tuple[Path, ...], photos: Path, text: tuple[Path, ...], realism: float, tune: str) -> None:
     """By level: of photos the error across seams and what realism adds; of images the error of their text."""
     width = pair_width(_WINDOW)
-    pairs = to_tensor(np.stack([middle(path, width, _WINDOW) for path in sorted(photos.glob("*.png"))]))
-    pages, masks = with_most_text(
-        [p for path in text for p in (sorted(path.glob("*.png")) if path.is_dir() else [path])]
-    )
+    pairs = to_tensor(np.stack([middle(path, width, _WINDOW) for path in image_files([photos], {".png"})]))
+    pages, masks = with_most_text(image_files(text, {".png"}))
     for checkpoint in checkpoints:
         model = load_model(checkpoint).eval()
         click.echo(f"{checkpoint}")

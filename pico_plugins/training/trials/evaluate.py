@@ -12,6 +12,7 @@ from PIL import Image
 
 from ...encoder import encode
 from ...evaluation.bd_rate import Curve, bd_rate
+from ...evaluation.images import image_files
 from ...evaluation.metrics import METRICS
 from ...evaluation.peer import Peer
 from ...evaluation.peers import PEERS
@@ -121,7 +122,7 @@ def main(
     real: bool,
 ) -> None:
     """Print rate and quality of CHECKPOINTS by level, and their BD-rates against the first, or a codec --against."""
-    paths = sorted(images.glob("*.png"))
+    paths = image_files([images], {".png"})
     paths = paths[:: max(1, len(paths) // count)][:count]
     if real:
         model = load_model(checkpoints[0])

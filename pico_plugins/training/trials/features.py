@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...evaluation.bd_rate import bd_rate
+from ...evaluation.images import image_files
 from ...network import CPU, PicoModel
 from ...network.conv_scale import ConvScale
 from ...network.haar import BlockHead, BlockStem, HaarDown, HaarUp
@@ -96,7 +97,7 @@ resolution alone, "no Haar" with pixel shuffle."""
 @click.option("--runs", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the runs.")
 def main(data: tuple[Path, ...], images: Path, count: int, steps: int, threads: int, runs: Path) -> None:
     """Train without each feature on DATA; print PSNR BD-rates (0.2-1.0 bpp) against everything together."""
-    paths = sorted(images.glob("*.png"))
+    paths = image_files([images], {".png"})
     paths = paths[:: max(1, len(paths) // count)][:count]
     crops, whole = load_images(list(data), Options.crop), None
     for name, change in VARIANTS.items():
