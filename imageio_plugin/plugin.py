@@ -10,14 +10,14 @@ import numpy as np
 from imageio.core.request import URI_BYTES, URI_FILE, URI_FILENAME, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
-from pico_plugins.container import MAGIC
 from pico_plugins.decoder import decode_region
 from pico_plugins.encoder import encode_file
 from pico_plugins.errors import PicoError
 from pico_plugins.files import as_seekable
-from pico_plugins.header import Header
-from pico_plugins.metadata import Metadata
-from pico_plugins.reader import read_header
+from pico_plugins.format.container import MAGIC
+from pico_plugins.format.header import Header
+from pico_plugins.format.metadata import Metadata
+from pico_plugins.format.reader import read_header
 from pico_plugins.streams import read_up_to
 
 from .transforms import check_mode, converted, turned

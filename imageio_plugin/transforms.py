@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image
 
-from pico_plugins.metadata import Metadata
+from pico_plugins.format.metadata import Metadata
 
 
 def check_mode(own: str, wanted: str) -> None:

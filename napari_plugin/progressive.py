@@ -10,10 +10,9 @@ from contextlib import closing
 
 import numpy as np
 
-from pico_plugins.decoder import BLANK, Box, place
 from pico_plugins.files import Source
+from pico_plugins.format.tile_grid import BLANK, Box, Tile, place
 from pico_plugins.lazy_image import LazyImage
-from pico_plugins.tiles import Tile
 
 AT_ONCE = 8
 """So many tiles are decoded while the window waits: a fraction of a second."""

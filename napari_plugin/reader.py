@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pico_plugins.container import MAGIC
+from pico_plugins.format.container import MAGIC
 
 if TYPE_CHECKING:
-    from pico_plugins.header import Header
+    from pico_plugins.format.header import Header
 
 LayerData = tuple[object, dict, str]
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
@@ -31,7 +31,7 @@ def read(path: Paths) -> list[LayerData]:
     Raises ``OSError`` or a ``PicoError`` for a damaged file, ``ValueError`` for a stack of different sizes.
     """
     from pico_plugins.decoder import decode
-    from pico_plugins.reader import read_header
+    from pico_plugins.format.reader import read_header
 
     from .progressive import ProgressiveImage
     from .refresh import refresh_layers
@@ -49,7 +49,7 @@ def read(path: Paths) -> list[LayerData]:
 
 
 def _read_stack(paths: list[str], header: Header, options: dict) -> LayerData:
-    from pico_plugins.reader import read_header
+    from pico_plugins.format.reader import read_header
 
     from .stack import stack_levels
 

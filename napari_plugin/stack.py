@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from pico_plugins.decoder import decode_region
-from pico_plugins.header import Header
+from pico_plugins.format.header import Header
 
 CHUNK = 1000
 """About so many pixels is the side of what is decoded at once."""

@@ -15,7 +15,7 @@ from pico_plugins.decoder import decode
 from pico_plugins.encoder import encode_file
 from pico_plugins.errors import PicoError
 from pico_plugins.files import writing
-from pico_plugins.metadata import METADATA_CHUNKS, Metadata
+from pico_plugins.format.metadata import METADATA_CHUNKS, Metadata
 
 from .settings import default_fidelity, default_quality, default_realism
 

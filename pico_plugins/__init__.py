@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .decoder import decode, decode_bands, decode_region
     from .encoder import encode, encode_file
     from .errors import PicoError
-    from .header import Header
+    from .format.header import Header
+    from .format.metadata import Metadata
+    from .format.reader import check_file, read_header
     from .lazy_image import LazyImage
-    from .metadata import Metadata
-    from .reader import check_file, read_header
     from .registration import register_all
 
 __version__ = "0.1.0"
@@ -30,15 +30,15 @@ _HOME = {
     "authenticity_map": "authenticity",
     "encode": "encoder",
     "encode_file": "encoder",
-    "check_file": "reader",
+    "check_file": "format.reader",
     "decode": "decoder",
     "decode_bands": "decoder",
     "decode_region": "decoder",
-    "read_header": "reader",
+    "read_header": "format.reader",
     "register_all": "registration",
-    "Header": "header",
+    "Header": "format.header",
     "LazyImage": "lazy_image",
-    "Metadata": "metadata",
+    "Metadata": "format.metadata",
     "PicoError": "errors",
 }
 __all__ = [

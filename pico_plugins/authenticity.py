@@ -17,10 +17,10 @@ from .decoder import decode_open
 from .errors import UnsupportedError
 from .fidelity import BLOCK, block_errors
 from .files import Source, reading
+from .format.reader import TileReader
+from .format.tile_kind import LOSSLESS, split_tile
 from .pipeline import Progress
 from .quality import LEVEL_STEPS, trained_levels
-from .reader import TileReader
-from .tile_kind import LOSSLESS, split_tile
 from .weights import CALIBRATION_FILES, model_folder
 
 _BAND = 64 * BLOCK  # rows that are compared at once

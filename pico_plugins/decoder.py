@@ -9,21 +9,16 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 
-from .averaging import box_average
 from .errors import DamagedError, PicoError
 from .files import Source, reading
-from .header import Header
+from .format.header import Header
+from .format.reader import TileReader
+from .format.tile_grid import BLANK, Box, Tile, TileGrid, place
 from .integers import as_box
 from .pipeline import Progress, ordered, thread_count
 from .quality import check_realism
-from .reader import TileReader
-from .tile_decoder import TileDecoding
-from .tiles import Tile, TileGrid
-
-BLANK = 128
-
-Box = tuple[int, int, int, int]
-"""(left, top, right, bottom), in pixels of the full image."""
+from .tiles.averaging import box_average
+from .tiles.codec import TileDecoder
 
 
 @contextmanager
@@ -41,7 +36,7 @@ def decoded_tiles(
 
     Options and errors as in :func:`decode_region`. ``reduction`` is one of the header's ``reductions``.
     """
-    decode_one = TileDecoding(reader.header, realism, backend, reduction)
+    decoder = TileDecoder(reader.header, realism, backend, reduction)
     workers = thread_count(threads)
 
     def fetch() -> Iterator[tuple[Tile, bytes | None, bytes]]:
@@ -56,7 +51,7 @@ def decoded_tiles(
     def work(item: tuple[Tile, bytes | None, bytes]) -> tuple[Tile, np.ndarray | None]:
         tile, colour, alpha = item
         try:
-            return tile, None if colour is None else decode_one(tile, colour, alpha)
+            return tile, None if colour is None else decoder.decode(tile, colour, alpha)
         except DamagedError:
             if damaged is None:
                 raise
@@ -159,17 +154,6 @@ def decode_open(
             if progress:
                 progress(done, len(chosen))
     return box_average(out, reduction // by_network)
-
-
-def place(out: np.ndarray, box: Box, tile: Tile, pixels: np.ndarray) -> None:
-    """Copy the part of a tile's ``pixels`` that is inside ``box`` to where it belongs in ``out``, the box's pixels."""
-    left, top, right, bottom = box
-    y0, y1 = max(tile.rows[0], top), min(tile.rows[1], bottom)
-    x0, x1 = max(tile.columns[0], left), min(tile.columns[1], right)
-    if y0 >= y1 or x0 >= x1:
-        return
-    part = pixels[y0 - tile.rows[0] : y1 - tile.rows[0], x0 - tile.columns[0] : x1 - tile.columns[0]]
-    out[y0 - top : y1 - top, x0 - left : x1 - left] = part
 
 
 class DecodeOptions(TypedDict, total=False):

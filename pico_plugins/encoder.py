@@ -12,22 +12,18 @@ from typing import BinaryIO, TypedDict, Unpack
 import numpy as np
 
 from . import weights
-from .alpha import encode_alpha
 from .errors import LimitError
 from .files import writing
-from .header import MAX_TILE, MIN_TILE, Header, check_pixels, write_file
+from .format.header import MAX_TILE, MIN_TILE, Header, check_pixels
+from .format.metadata import Metadata
+from .format.tile_grid import MARGIN, SMALL_TILE, TILE, Tile, TileGrid
+from .format.writer import write_file
 from .integers import as_integer
-from .metadata import Metadata
-from .model import Model
 from .pipeline import Progress, ordered, thread_count
 from .quality import check_fidelity, check_realism, check_tune, level_of_quality
-from .tile_coder import encode_tile
-from .tiles import Tile, TileGrid
-
-TILE = 504
-MARGIN = 4
-SMALL_TILE = 1016
-"""Images that fit into one window of twice the size are coded as one tile: no seam, and less is spent on edges."""
+from .tiles.codec import encode_tile
+from .tiles.lossless import encode_alpha
+from .tiles.model import Model
 
 READ_TOGETHER = 1 << 25
 """So many bytes of a lazy source are read together, or a row of tiles if that is more."""

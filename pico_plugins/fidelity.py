@@ -1,6 +1,8 @@
-"""The bound that ``fidelity="strict"`` promises, and how it is checked."""
+"""How far an image is from its original, and the bound that ``fidelity="strict"`` promises."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -16,6 +18,12 @@ IN_HAND = 0.25
 def squared_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Squared difference of every pixel in levels, mean of its colours: uint8 (H, W, C) twice -> float32 (H, W)."""
     return np.square(original.astype(np.float32) - shown).mean(2)
+
+
+def psnr(original: np.ndarray, shown: np.ndarray) -> float:
+    """Peak signal-to-noise ratio over all values of two uint8 images, in dB; infinite if they are equal."""
+    error = np.square(original.astype(np.float32) - shown).mean(dtype=np.float64)
+    return math.inf if error == 0 else float(-10 * math.log10(error / 255**2))
 
 
 def block_errors(original: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -13,13 +13,12 @@ from types import EllipsisType
 
 import numpy as np
 
-from .decoder import Box, place
 from .files import Source, reading
+from .format.reader import TileReader
+from .format.tile_grid import Box, Tile, place
 from .integers import as_box, as_integer
 from .pipeline import ordered, thread_count
-from .reader import TileReader
-from .tile_decoder import TileDecoding
-from .tiles import Tile
+from .tiles.codec import TileDecoder
 
 CACHE_BYTES = 256 << 20
 
@@ -60,7 +59,7 @@ class LazyImage:
             self._reader = TileReader(stack.enter_context(reading(source)), max_pixels)
             self.header = self._reader.header
             self.realism = self.header.realism if realism is None else realism
-            TileDecoding(self.header, self.realism, backend)  # refuses a wrong realism or model now, not when drawn
+            TileDecoder(self.header, self.realism, backend)  # refuses a wrong realism or model now, not when drawn
             self._open = stack.pop_all()
         self.levels = [LazyLevel(self, by) for by in self.header.reductions]
 
@@ -97,7 +96,7 @@ class LazyImage:
     def decode(self, reduction: int, tiles: Sequence[Tile]) -> Iterator[tuple[Tile, np.ndarray]]:
         """The pixels of ``tiles``, each in the image ``reduction`` times smaller; several at once, in order."""
         realism = self.realism
-        decode = TileDecoding(self.header, realism, self._backend, reduction)
+        decoder = TileDecoder(self.header, realism, self._backend, reduction)
 
         def fetch() -> Iterator[tuple[Tile, np.ndarray | None, tuple[bytes, bytes]]]:
             """In the calling thread: some files may be read by no other."""
@@ -112,7 +111,7 @@ class LazyImage:
             tile, known, data = item
             if known is not None:
                 return tile, known
-            pixels = np.ascontiguousarray(decode(tile, *data))  # not a view that keeps a whole window alive
+            pixels = np.ascontiguousarray(decoder.decode(tile, *data))  # not a view that keeps a whole window alive
             self._remember((realism, reduction, tile.number), pixels)
             return tile, pixels
 

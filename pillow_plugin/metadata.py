@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from pico_plugins.metadata import EXIF_PREFIX, Metadata
+from pico_plugins.format.metadata import EXIF_PREFIX, Metadata
 
 _XMP_IN_TEXT, _EXIF_IN_TEXT = "XML:com.adobe.xmp", "Raw profile type exif"
 """Keywords under which PNG files hold XMP, and ImageMagick's hold Exif."""

@@ -8,9 +8,9 @@ import threading
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from pico_plugins.container import MAGIC
 from pico_plugins.errors import PicoError
-from pico_plugins.header import MAX_PIXELS, read_head
+from pico_plugins.format.container import MAGIC
+from pico_plugins.format.header import MAX_PIXELS, read_head
 
 from .options import OPTIONS
 from .saving import save_all_driver, save_driver
@@ -99,7 +99,7 @@ class PicoImageFile(ImageFile.ImageFile):
     def _decoded(self, damaged: list[int] | None) -> Image.core.ImagingCore:
         """The pixels, tile by tile put where Pillow has them: no second copy of them all is made."""
         from pico_plugins.decoder import decoded_tiles
-        from pico_plugins.reader import TileReader
+        from pico_plugins.format.reader import TileReader
 
         self._check_open()
         self.fp.seek(self._begin)
@@ -126,7 +126,7 @@ class PicoImageFile(ImageFile.ImageFile):
 
     def verify(self) -> None:
         """Check every checksum without decoding. Raises ``OSError`` if one differs or data is missing."""
-        from pico_plugins.reader import check_file
+        from pico_plugins.format.reader import check_file
 
         if self.tile and self._coded:
             self._check_open()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,8 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from pico_plugins import Metadata, decode, encode
-from pico_plugins.header import write_file
-from pico_plugins.reader import TileReader
+from pico_plugins.fidelity import psnr
+from pico_plugins.format.reader import TileReader
+from pico_plugins.format.writer import write_file
 
 from .similarity import MIN_SIDE, ms_ssim
 
@@ -56,11 +56,9 @@ class Result:
         return 8 * len(self.data) / (self.pixels.shape[0] * self.pixels.shape[1])
 
 
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """In dB over the colours of two uint8 images; infinite if they are equal."""
-    colours = slice(None) if a.ndim == 2 else (..., slice(3))
-    error = float(np.mean((a[colours].astype(np.float32) - b[colours]) ** 2))
-    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    """Without alpha."""
+    return pixels if pixels.ndim == 2 else pixels[..., :3]
 
 
 def code(
@@ -90,7 +88,7 @@ def code(
         data = with_realism(known, realism)
         shown = decode(data, progress=report)
     report(1, 1)
-    return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(part, shown))
+    return Result(box, part.shape == pixels.shape, quality, data, shown, psnr(_colours(part), _colours(shown)))
 
 
 def with_similarity(result: Result, pixels: np.ndarray, report: Callable[[int, int], None]) -> Result | None:
@@ -124,8 +122,7 @@ def boxes(shape: tuple[int, ...], visible: Box) -> Iterator[Box]:
 
 def difference(original: np.ndarray, shown: np.ndarray, gain: float) -> np.ndarray:
     """Gray where both are equal, and ``gain`` times their difference around it; uint8, alpha left out."""
-    colours = slice(None) if original.ndim == 2 else (..., slice(3))
-    original, shown = original[colours], shown[colours]
+    original, shown = _colours(original), _colours(shown)
     out = np.empty(original.shape, np.uint8)
     for top in range(0, len(out), BAND):  # the float images are larger than what they are made of
         band = slice(top, top + BAND)

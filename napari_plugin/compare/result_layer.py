@@ -6,7 +6,7 @@ import numpy as np
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Image
 
-from pico_plugins.reader import read_header
+from pico_plugins.format.reader import read_header
 
 from ..placement import PLACE, placement
 from ..writer import PICO_FILE

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from pico_plugins.files import writing
-from pico_plugins.header import MAX_PIXELS
+from pico_plugins.format.header import MAX_PIXELS
 
 from ..settings import default_quality, default_realism
 from ..writer import file_name, kept_metadata

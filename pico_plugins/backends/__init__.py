@@ -34,7 +34,7 @@ class Networks(Protocol):
     def quantize(self, z: np.ndarray, y: np.ndarray, coded: np.ndarray, level: float) -> np.ndarray:
         """Latents -> int32 symbols round((y - mu) / q) (4 C, H/32, W/32), 0 wherever ``coded`` (bool) is not set.
 
-        Symbols and ``coded`` are in phases, see :mod:`pico_plugins.phases`.
+        Symbols and ``coded`` are in phases, see :mod:`pico_plugins.entropy.phases`.
         """
 
     def dequantize(self, z: np.ndarray, symbols: np.ndarray, level: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..phases import from_phases, to_phases
+from ..entropy.phases import from_phases, to_phases
 from ..weights import PERCEPTUAL_FILE
 from .feeds import Symbols
 from .onnxruntime import OnnxRuntimeNetworks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..phases import to_phases
+from ..entropy.phases import to_phases
 from ..weights import PERCEPTUAL_FILE
 
 

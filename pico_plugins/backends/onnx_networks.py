@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..phases import from_phases
-from ..pixel_blocks import from_blocks, to_blocks
+from ..entropy.phases import from_phases
 from ..weights import analysis_file, synthesis_file
 from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
+from .pixel_blocks import from_blocks, to_blocks
 
 
 class OnnxNetworks:

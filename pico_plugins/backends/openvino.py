@@ -9,12 +9,12 @@ import numpy as np
 import openvino
 from openvino import opset1
 
-from ..phases import ORDER
+from ..entropy.phases import ORDER
 from ..pipeline import thread_count
-from ..pixel_blocks import from_blocks
 from ..weights import PERCEPTUAL_FILE, SYNTHESIS_FILES, synthesis_file
 from .feeds import Symbols, dequantizer_feed, realism_feed
 from .onnx_networks import OnnxNetworks
+from .pixel_blocks import from_blocks
 
 
 def _above(node: openvino.Node, kinds: tuple[str, ...]) -> openvino.Node:

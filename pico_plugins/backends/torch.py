@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
-from ..export.shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis
-from ..phases import from_phases
-from ..pixel_blocks import from_blocks, to_blocks
+from ..entropy.phases import from_phases
+from ..network.shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis
 from ..weights import PERCEPTUAL_FILE, analysis_file, synthesis_file
 from .feeds import dequantizer_feed, quantizer_feed, realism_feed, scalar
+from .pixel_blocks import from_blocks, to_blocks
 
 
 def best_device() -> torch.device:

@@ -11,7 +11,7 @@ def main(name: str, path: str) -> None:
     try:
         for _ in range(6):
             start = time.perf_counter()
-            from .. import decode
+            from ..decoder import decode
 
             decode(path, backend=name)
             seconds.append(time.perf_counter() - start)

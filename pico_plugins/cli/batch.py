@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from ..header import MAX_PIXELS
+from ..format.header import MAX_PIXELS
 from ..pipeline import Progress
 from .failures import in_words
 from .progress import progress_bar

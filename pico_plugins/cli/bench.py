@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from ..evaluation.images import image_files
+from ..evaluation.metrics import METRICS
+from ..evaluation.peers import PEERS, USUAL
 from ..quality import TUNES
 from .failures import needing
 from .pictures import check_photo
@@ -15,18 +18,16 @@ from .progress import progress_bar
 from .sources import IMAGES
 
 if TYPE_CHECKING:
-    from ..evaluation.peers import Peer
+    from ..evaluation.peer import Peer
 
-_CODECS = ("jpeg", "webp", "avif", "jxl", "vvc", "vvc-faster")
-_METRICS = ("psnr", "ms-ssim", "ssimulacra2", "butteraugli", "lpips-alex", "lpips-vgg", "dists", "wd")
-_MS_SSIM_SIDE = 161
-_DEFAULT_CODECS, _DEFAULT_METRICS = _CODECS[:4], _METRICS[:2]  # the others are slow or need more installed
+_PEERS = tuple(name for name in PEERS if name != "pico")
+_USUAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.usual)
 
 
 class _ListOptions(click.Command):
     """Lets ``--against jpeg webp`` stand for ``--against jpeg --against webp``."""
 
-    choices: ClassVar = {"--against": _CODECS, "--metrics": _METRICS}
+    choices: ClassVar = {"--against": _PEERS, "--metrics": tuple(METRICS)}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         spread: list[str] = []
@@ -44,17 +45,15 @@ class _ListOptions(click.Command):
         return super().parse_args(ctx, spread)
 
 
-def _images(paths: tuple[Path, ...]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        found += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
-    return found
-
-
 @click.command("bench", cls=_ListOptions)
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--against", multiple=True, type=click.Choice(_CODECS), help="One or more. [default: all but VVC]")
-@click.option("--metrics", multiple=True, type=click.Choice(_METRICS), help="One or more. [default: psnr ms-ssim]")
+@click.option("--against", multiple=True, type=click.Choice(_PEERS), help=f"One or more. [default: {' '.join(USUAL)}]")
+@click.option(
+    "--metrics",
+    multiple=True,
+    type=click.Choice(tuple(METRICS)),
+    help=f"One or more. [default: {' '.join(_USUAL_METRICS)}]",
+)
 @click.option("--low", default=0.15, show_default=True, help="BD-rates are taken from this many bits per pixel ...")
 @click.option("--high", default=1.2, show_default=True, help="... to this many.")
 @click.option("--speed", is_flag=True, help="Measure seconds instead, on each image.")
@@ -90,14 +89,17 @@ def command(
     and reused. Only qualities that span --low to --high bits per pixel are decoded. BD-rate is taken between the curves
     of mean bits per pixel and mean metric over all images.
     """
-    files = _images(images)
+    files = image_files(images, IMAGES)
+    metrics = metrics or _USUAL_METRICS
     if not files:
         raise click.UsageError("no images found")
     if not 0 < low < high:
         raise click.UsageError("--low must be above 0 and below --high")
     sides = [min(check_photo(file)) for file in files]
-    if "ms-ssim" in (metrics or _DEFAULT_METRICS) and not (speed or scaling) and min(sides) < _MS_SSIM_SIDE:
-        raise click.UsageError(f"MS-SSIM needs sides of at least {_MS_SSIM_SIDE} pixels: choose other --metrics")
+    for name in () if speed or scaling else metrics:
+        if min(sides) < METRICS[name].smallest:
+            needed = f"{name.upper()} needs sides of at least {METRICS[name].smallest} pixels"
+            raise click.UsageError(f"{needed}: choose other --metrics")
     with needing("bench"):
         _bench(files, against, metrics, low, high, speed, scaling, quality, realism, tune, rounds, output)
 
@@ -116,14 +118,13 @@ def _bench(
     rounds: int,
     output: Path,
 ) -> None:
-    from ..evaluation.peers import PEERS
     from .bench_speed import print_scaling, print_speed
 
     if scaling:
         output.mkdir(parents=True, exist_ok=True)
         print_scaling(files[0], quality, output / "scaling.png")
         return
-    peers = [PEERS["pico"](realism, tune), *(PEERS[name]() for name in against or _DEFAULT_CODECS)]
+    peers = [PEERS["pico"](realism, tune), *(PEERS[name]() for name in against or USUAL)]
     for peer in peers:
         click.echo(peer.describe())
     if speed:
@@ -132,7 +133,7 @@ def _bench(
                 print_speed(path, peers, quality, rounds, progress)
         return
     output.mkdir(parents=True, exist_ok=True)
-    _rate_distortion(files, peers, metrics or _DEFAULT_METRICS, low, high, output)
+    _rate_distortion(files, peers, metrics, low, high, output)
 
 
 def _rate_distortion(

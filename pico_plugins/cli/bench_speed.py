@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..evaluation.peers import Peer
+    from ..evaluation.peer import Peer
     from ..pipeline import Progress
 
 _MEGAPIXELS = (0.1, 0.4, 1.5, 6, 12, 24, 50, 100)
@@ -19,13 +19,10 @@ _MEGAPIXELS = (0.1, 0.4, 1.5, 6, 12, 24, 50, 100)
 
 def print_speed(path: Path, peers: list[Peer], quality: int, rounds: int, progress: Progress) -> None:
     """Seconds beside ``peers[1:]``, at reduced scales, and by stage, of the image at ``path``."""
-    import numpy as np
-    from PIL import Image
-
+    from ..evaluation.images import read_pixels
     from ..evaluation.speed import measure_scales, measure_speed
 
-    with Image.open(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
+    pixels = read_pixels(path)
     count = pixels.shape[0] * pixels.shape[1]
     timings = measure_speed(pixels, peers[0], peers[1:], quality, rounds, progress)
     click.echo(

@@ -16,7 +16,7 @@ from .pictures import upright
 from .sources import Source
 
 if TYPE_CHECKING:
-    from ..header import Header
+    from ..format.header import Header
 
 _SCALES = {"1": 1, "1/2": 1 / 2, "1/4": 1 / 4, "1/8": 1 / 8}
 _QUALITY = 95  # of formats that lose something: what has been lost already is enough
@@ -51,7 +51,8 @@ def _write_map(source: Source, claim: Claim, progress: Progress, max_pixels: int
     from pico_plugins.authenticity import authenticity_map
     from pico_plugins.fidelity import BOUND
     from pico_plugins.files import reading
-    from pico_plugins.reader import read_header
+
+    from ..format.reader import read_header
 
     target = claim()
     if target.skip:
@@ -110,7 +111,8 @@ def command(
 
     from pico_plugins.decoder import decode
     from pico_plugins.files import reading
-    from pico_plugins.reader import read_header
+
+    from ..format.reader import read_header
 
     options = dict(threads=threads, backend=backend, max_pixels=max_pixels)
 

@@ -34,16 +34,14 @@ def _peer(image: Image.Image, form: str, size: int) -> tuple[int, bytes, float, 
     """(quality, file, encode s, decode s) of the quality whose file is nearest to ``size`` bytes."""
     from PIL import Image
 
+    from ..evaluation.size_search import nearest_quality
+
     def coded(quality: int) -> bytes:
         out = io.BytesIO()
         image.save(out, form, quality=quality, **({"optimize": True, "progressive": True} if form == "JPEG" else {}))
         return out.getvalue()
 
-    low, high = 1, 95
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if len(coded(middle)) <= size else (low, middle)
-    quality = min((low, high), key=lambda q: abs(len(coded(q)) - size))
+    quality = nearest_quality(lambda quality: len(coded(quality)), size, highest=95)
     start = time.perf_counter()
     data = coded(quality)
     middle_time = time.perf_counter()
@@ -70,7 +68,7 @@ def command(photo: Path | None, output: Path, quality: float, force: bool) -> No
 
     from ..decoder import decode
     from ..encoder import encode
-    from ..evaluation.metrics import psnr
+    from ..fidelity import psnr
 
     source = photo or PHOTO
     output.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,8 @@ from .sources import Source, find
 def describe(source: Source) -> dict[str, object]:
     """What is known about a file without decoding it."""
     from ..files import reading
+    from ..format.reader import read_header
     from ..quality import quality_of_level
-    from ..reader import read_header
 
     with source.open() as opened, reading(opened) as file:
         header = read_header(file)
@@ -84,7 +84,8 @@ def _print_backends() -> None:
 
     import numpy as np
 
-    from .. import backends, encode_file
+    from .. import backends
+    from ..encoder import encode_file
 
     noise = np.random.default_rng(0).integers(0, 256, (126, 126, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..header import MAX_PIXELS
+from ..format.header import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image

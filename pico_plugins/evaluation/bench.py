@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..pipeline import Progress
 from .bd_rate import Curve
+from .images import read_pixels
 from .metrics import METRICS
-from .peers import Peer
+from .peer import Peer
 
 Row = dict[str, object]
 
@@ -48,8 +48,7 @@ def measure(images: list[Path], peers: list[Peer], metrics: list[str], cache: Ca
     total = len(images) * sum(len(peer.qualities) for peer in peers)
     for path in images:
         contents = hashlib.sha256(path.read_bytes()).hexdigest()
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
+        pixels = read_pixels(path)
         for peer in peers:
             for quality in peer.qualities:
                 key = _key(contents, peer.describe(), quality)

@@ -6,14 +6,13 @@ the PyPI package ``DISTS-pytorch`` 0.1 (``pip install --no-deps DISTS-pytorch``)
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .installed import package_folder
 from .lpips import Lpips
 
 _STAGES = ((0, 1), (2, 3), (4, 5, 6), (7, 8, 9), (10, 11, 12))  # convolutions of VGG16 between its poolings
@@ -33,12 +32,8 @@ class Dists(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        package = importlib.util.find_spec("DISTS_pytorch")
-        if package is None:
-            msg = "DISTS needs the weights in: pip install --no-deps DISTS-pytorch==0.1"
-            raise ImportError(msg)
-        path = Path(package.submodule_search_locations[0]) / "weights.pt"
-        weights = torch.load(path, weights_only=True)
+        folder = package_folder("DISTS_pytorch", "DISTS-pytorch==0.1", "DISTS needs the weights")
+        weights = torch.load(folder / "weights.pt", weights_only=True)
         total = weights["alpha"].sum() + weights["beta"].sum()
         self.convs = Lpips("vgg").convs
         channels = [3, *(self.convs[stage[-1]].out_channels for stage in _STAGES)]

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
 
 from .bench import Cache, covering
-from .peers import PEERS, Peer
+from .images import image_files, read_pixels
+from .peer import Peer
+from .peers import PEERS
 
 PATCH = 256
 RATES = (0.15, 0.3, 0.5, 0.8)
@@ -73,8 +74,7 @@ def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray 
     """Bits per pixel over all ``images``; given ``originals``, their features, also the distance of what is decoded."""
     size, count, found = 0, 0, []
     for path in images:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
+        pixels = read_pixels(path)
         data = peer.encode(pixels, quality)
         size, count = size + len(data), count + pixels.shape[0] * pixels.shape[1]
         if originals is not None:
@@ -90,11 +90,11 @@ def measure(images: list[Path], peer: Peer, quality: int, originals: np.ndarray 
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="For the cache.")
 def main(folders: tuple[Path, ...], against: tuple[str, ...], realism: float, output: Path) -> None:
     """Print distances of pico and its peers on all images of FOLDERS, at equal bits per pixel (all images together)."""
-    images = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    images = sorted(image_files(folders))
     output.mkdir(parents=True, exist_ok=True)
     known = Cache(output / "frechet.jsonl")
     contents = hashlib.sha256(b"".join(path.read_bytes() for path in images)).hexdigest()
-    originals = np.concatenate([features(np.asarray(Image.open(path).convert("RGB"))) for path in images])
+    originals = np.concatenate([features(read_pixels(path)) for path in images])
     click.echo(f"{len(images)} images, {len(originals)} patches")
     click.echo("bits per pixel" + "".join(f"{rate:10.2f}" for rate in RATES))
 

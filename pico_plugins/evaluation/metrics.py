@@ -9,12 +9,16 @@ import math
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+from ..fidelity import psnr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,11 +30,6 @@ if TYPE_CHECKING:
 
 def _db(distance: float) -> float:
     return float(-10 * math.log10(max(distance, 1e-10)))
-
-
-def psnr(original: np.ndarray, shown: np.ndarray) -> float:
-    """Peak signal-to-noise ratio over all RGB values, in dB."""
-    return _db(np.mean((original.astype(np.float64) - shown) ** 2) / 255**2)
 
 
 def ms_ssim(original: np.ndarray, shown: np.ndarray) -> float:
@@ -121,23 +120,31 @@ class _as_files:
         self.folder.cleanup()
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A way to compare an image with its original, and what to know about it."""
+
+    compare: Callable[[np.ndarray, np.ndarray], float]
+    unit: str
+    """As printed beside an axis."""
+    usual: bool = False
+    """Whether it is measured unless others are asked for: those are slow, or need more installed."""
+    smallest: int = 1
+    """Length of the shortest side that it can measure, in pixels."""
+
+    def __call__(self, original: np.ndarray, shown: np.ndarray) -> float:
+        """At most 100, for equal images too: means stay finite."""
+        return min(self.compare(original, shown), 100.0)
+
+
 METRICS = {
-    "psnr": psnr,
-    "ms-ssim": ms_ssim,
-    "ssimulacra2": ssimulacra2,
-    "butteraugli": butteraugli,
-    "lpips-alex": lpips_alex,
-    "lpips-vgg": lpips_vgg,
-    "dists": dists,
-    "wd": wasserstein,
+    "psnr": Metric(psnr, "PSNR (dB)", usual=True),
+    "ms-ssim": Metric(ms_ssim, "MS-SSIM (dB)", usual=True, smallest=161),
+    "ssimulacra2": Metric(ssimulacra2, "SSIMULACRA2 (PyPI port)"),
+    "butteraugli": Metric(butteraugli, "-10 log10 butteraugli 3-norm"),
+    "lpips-alex": Metric(lpips_alex, "-10 log10 LPIPS (AlexNet)"),
+    "lpips-vgg": Metric(lpips_vgg, "-10 log10 LPIPS (VGG16)"),
+    "dists": Metric(dists, "-10 log10 DISTS"),
+    "wd": Metric(wasserstein, "-10 log10 Wasserstein distortion (VGG16)", smallest=64),
 }
-UNITS = {
-    "psnr": "PSNR (dB)",
-    "ms-ssim": "MS-SSIM (dB)",
-    "ssimulacra2": "SSIMULACRA2 (PyPI port)",
-    "butteraugli": "-10 log10 butteraugli 3-norm",
-    "lpips-alex": "-10 log10 LPIPS (AlexNet)",
-    "lpips-vgg": "-10 log10 LPIPS (VGG16)",
-    "dists": "-10 log10 DISTS",
-    "wd": "-10 log10 Wasserstein distortion (VGG16)",
-}
+"""All of them, by the names that commands know: a new one is a line here."""

@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import numpy as np
-from PIL import Image, features
+from PIL import features
 
-
-@dataclass(frozen=True)
-class Peer:
-    """A codec behind Pillow: ``qualities`` span its useful range, ``options`` are passed to ``Image.save``."""
-
-    name: str
-    form: str
-    qualities: tuple[int, ...]
-    version: str
-    options: dict[str, object] = field(default_factory=dict)
-
-    def describe(self) -> str:
-        """Encoder, version and settings, as printed beside a curve."""
-        settings = ", ".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}: {self.version}" + (f", {settings}" if settings else "")
-
-    def encode(self, pixels: np.ndarray, quality: int) -> bytes:
-        """uint8 (H, W, 3) -> a whole file."""
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, self.form, quality=quality, **self.options)
-        return out.getvalue()
-
-    def decode(self, data: bytes) -> np.ndarray:
-        """A whole file -> uint8 (H, W, 3)."""
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
+from .. import weights
+from .peer import Peer
 
 
 def _pillow(feature: str) -> str:
@@ -45,9 +19,7 @@ def pico(realism: float = 0.0, tune: str = "pixels") -> Peer:
     """Files tuned for ``tune`` that ask to be shown with ``realism``."""
     import pillow_plugin  # noqa: F401  (registers)
 
-    from .. import __version__, weights
-
-    version = f"pico-plugins {__version__}, model {weights.DEFAULT}"
+    version = f"pico-plugins {importlib.metadata.version('pico-plugins')}, model {weights.DEFAULT}"
     options: dict[str, object] = {"tune": tune, "realism": realism} if tune != "pixels" else {}
     if realism:
         options["realism"] = realism
@@ -86,3 +58,7 @@ def vvc_faster() -> Peer:
 
 
 PEERS = {"pico": pico, "jpeg": jpeg, "webp": webp, "avif": avif, "jxl": jxl, "vvc": vvc, "vvc-faster": vvc_faster}
+"""All of them, by the names that commands know: a new one is a function above and a name here."""
+
+USUAL = ("jpeg", "webp", "avif", "jxl")
+"""What pico is compared with unless others are asked for: those are slow."""

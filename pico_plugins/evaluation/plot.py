@@ -12,7 +12,7 @@ import numpy as np
 
 from ..fidelity import BOUND
 from .bd_rate import Curve
-from .metrics import UNITS
+from .metrics import METRICS
 from .scaling import Footprint
 
 
@@ -27,7 +27,7 @@ def plot_curves(
             width = 2.2 if codec == "pico" else 1.2
             panel.plot(rate, value, marker="o", markersize=3, linewidth=width, label=labels[codec])
         panel.axvspan(low, high, color="0.95", zorder=0)
-        panel.set(xscale="log", xlabel="bits per pixel", ylabel=UNITS[metric], xlim=(low / 2, high * 2))
+        panel.set(xscale="log", xlabel="bits per pixel", ylabel=METRICS[metric].unit, xlim=(low / 2, high * 2))
         inside = [v for curve in by_codec.values() for r, v in curve if low / 2 <= r <= high * 2]
         panel.set_ylim(min(inside) - 0.5, max(inside) + 0.5)
         ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0]

@@ -10,18 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import backends, decode, encode
-from ..decoder import place
-from ..latent_coder import TileDecoder, TileEncoder
-from ..pixel_blocks import from_blocks, to_blocks
-from ..scale_decoder import ScaleDecoder
-from ..tiles import Tile
+from .. import backends
+from ..backends.pixel_blocks import from_blocks, to_blocks
+from ..decoder import decode
+from ..encoder import encode
+from ..entropy.scale_decoder import ScaleDecoder
+from ..entropy.symbol_coder import SymbolDecoder, SymbolEncoder
+from ..format.tile_grid import Tile, place
 
 NETWORKS = {"encode": ("encoder", "context model"), "decode": ("context model", "decoder")}
 _CALLERS = {"analyse": "encoder", "synthesise": "decoder"}  # whoever else runs a network wants the context model
 _STAGES = {
     "scale decoder": (ScaleDecoder.__call__,),
-    "entropy coding": (TileEncoder.add, TileEncoder.finish, TileDecoder.__init__, TileDecoder.take, TileDecoder.finish),
+    "entropy coding": (
+        SymbolEncoder.add,
+        SymbolEncoder.finish,
+        SymbolDecoder.__init__,
+        SymbolDecoder.take,
+        SymbolDecoder.finish,
+    ),
     "pixels": (Tile.gather, to_blocks, from_blocks, place),
 }
 _BACKENDS = str(Path(backends.__file__).parent)

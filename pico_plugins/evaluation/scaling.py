@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+from .images import read_pixels
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def _peak_mb() -> float:
 
 
 def _measure_here(path: Path, megapixels: float, quality: int, what: str) -> dict[str, float]:
-    from .. import decode, encode_file
+    from ..decoder import decode
+    from ..encoder import encode_file
 
     target = Path("coded.pico")
     if what == "encode":
-        with Image.open(path) as image:
-            pixels = mosaic(np.asarray(image.convert("RGB")), megapixels)
+        pixels = mosaic(read_pixels(path), megapixels)
         encode_file("warm.pico", pixels[:64, :64], quality)
         idle, start = _peak_mb(), time.perf_counter()
         encode_file(target, pixels, quality)

@@ -15,8 +15,10 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .peers import PEERS, Peer
-from .speed import nearest_quality
+from .images import read_pixels
+from .peer import Peer
+from .peers import PEERS
+from .size_search import nearest_quality
 
 _LABEL, _GAP = 18, 4  # pixels
 
@@ -26,7 +28,8 @@ Cell = tuple[str, np.ndarray]
 def shown(peer: Peer, pixels: np.ndarray, rate: float) -> Cell:
     """What ``peer`` makes of ``pixels`` at about ``rate`` bits per pixel; before it its name and the real rate."""
     count = pixels.shape[0] * pixels.shape[1]
-    data = peer.encode(pixels, nearest_quality(peer, pixels, round(rate * count / 8)))
+    quality = nearest_quality(lambda quality: len(peer.encode(pixels, quality)), round(rate * count / 8))
+    data = peer.encode(pixels, quality)
     return f"{peer.name} {8 * len(data) / count:.3f}", peer.decode(data)
 
 
@@ -75,8 +78,7 @@ def main(
     output: Path,
 ) -> None:
     """Write the part of IMAGE inside a box as every codec shows it, one row for each rate in bits per pixel."""
-    with Image.open(image) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
+    pixels = read_pixels(image)
     left, top, width, height = box
     if not (0 <= left < left + width <= pixels.shape[1] and 0 <= top < top + height <= pixels.shape[0]):
         raise click.UsageError(f"the box is not inside the image of {pixels.shape[1]} x {pixels.shape[0]} pixels")

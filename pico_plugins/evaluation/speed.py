@@ -10,7 +10,8 @@ import numpy as np
 
 from ..decoder import decode
 from ..pipeline import Progress
-from .peers import Peer
+from .peer import Peer
+from .size_search import nearest_quality
 
 
 @dataclass
@@ -33,17 +34,6 @@ class Timing:
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
 
-def nearest_quality(peer: Peer, pixels: np.ndarray, size: int) -> int:
-    """The quality at which ``peer``'s file comes nearest to ``size`` bytes: a bisection over 1 ... 99."""
-    low, high = 1, 99
-    sizes: dict[int, int] = {}
-    while high - low > 1:
-        middle = (low + high) // 2
-        sizes[middle] = len(peer.encode(pixels, middle))
-        low, high = (middle, high) if sizes[middle] <= size else (low, middle)
-    return min(sizes, key=lambda quality: abs(sizes[quality] - size))
-
-
 def measure_speed(
     pixels: np.ndarray, pico: Peer, peers: list[Peer], quality: int, rounds: int, progress: Progress
 ) -> list[Timing]:
@@ -51,7 +41,7 @@ def measure_speed(
     size = len(pico.encode(pixels, quality))
     timings = [Timing(pico, quality, size)]
     for peer in peers:
-        nearest = nearest_quality(peer, pixels, size)
+        nearest = nearest_quality(lambda quality, peer=peer: len(peer.encode(pixels, quality)), size)
         timings.append(Timing(peer, nearest, len(peer.encode(pixels, nearest))))
     for turn in range(rounds + 1):
         for timing in timings:

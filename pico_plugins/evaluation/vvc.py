@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .peers import Peer
+from .peer import Peer
 
 _SCALER = ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
 

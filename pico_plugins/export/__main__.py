@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from safetensors import safe_open
 
-from ..training.checkpoint import load_model
+from ..network.weights_file import load_model
 from ..weights import FOLDER
 from .bundle import add_eye_encoder, write_bundle
 

@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 from torch.export import Dim
 
 from ..network import PicoModel
+from ..network.graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
 from ..quality import TUNES
-from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_folder, model_id
-from .graphs import AnalysisGraph, DequantizerGraph, PerceptualGraph, QuantizerGraph, SynthesisGraph
+from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES, file_hash, model_id
+from ..weights.manifest import note_file
 from .onnx_file import write_onnx
 from .tables import scale_tables
 
@@ -122,12 +123,6 @@ def write_bundle(model: PicoModel, into: Path, facts: dict[str, str]) -> str:
     return name
 
 
-def add_file(folder: Path, name: str, text: str) -> None:
-    """Put a file that does not change the model's id into its ``folder`` and into the manifest."""
-    (folder / name).write_text(text)
-    _note(folder, name)
-
-
 def add_eye_encoder(model: PicoModel, folder: Path) -> None:
     """Put the encoder tuned for the eye of ``model`` beside the other networks in ``folder``; the id stays.
 
@@ -138,12 +133,4 @@ def add_eye_encoder(model: PicoModel, folder: Path) -> None:
         msg = f"the encoder was trained for another entropy model than that of {folder.name}"
         raise ValueError(msg)
     write_encoder(model, "eye", folder / ANALYSIS_FILES["eye"])
-    _note(folder, ANALYSIS_FILES["eye"], config=json.loads(model.config.to_json()))
-
-
-def _note(folder: Path, name: str, **changes: object) -> None:
-    """Write the hash of the file ``name``, and other ``changes``, into the manifest."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"][name] = file_hash(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest | changes, indent=1) + "\n")
-    model_folder.cache_clear()
+    note_file(folder, ANALYSIS_FILES["eye"], config=json.loads(model.config.to_json()))

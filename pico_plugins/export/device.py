@@ -1,8 +1,8 @@
 """The networks as a phone's accelerator takes them: static 512 x 512 windows, four axes everywhere, pixels at the ends.
 
-They compute what the graphs in :mod:`pico_plugins.export.graphs` compute, from the same weights, in operations that the
-Neural Engine has: the quality level's interpolation is a 1 x 1 convolution, the phases of the latents are taken and put
-back by depthwise convolutions with one-hot kernels, masks are numbers. The integer scale decoder is not in them: it
+They compute what the graphs in :mod:`pico_plugins.network.graphs` compute, from the same weights, in operations that
+the Neural Engine has: the quality level's interpolation is a 1 x 1 convolution, the phases of the latents are taken and
+put back by depthwise convolutions with one-hot kernels, masks are numbers. The integer scale decoder is not in them: it
 stays on the CPU, between encoder and quantizer, and before the decoder.
 """
 
@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..entropy.phases import ORDER
 from ..network.conv_scale import FoldableConv
+from ..network.fold import FoldedConv
+from ..network.graphs import SynthesisGraph
 from ..network.level import ResolutionScale
+from ..network.shipped import load_analysis, load_dequantizer, load_perceptual, load_synthesis, model_config
 from ..network.transforms import round_hyperlatents
-from ..phases import ORDER
 from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE
-from .fold import FoldedConv
-from .graphs import SynthesisGraph
-from .shipped import load_analysis, load_dequantizer, load_perceptual, load_synthesis, model_config
 
 SIDE = 512
 """Windows of the default tile, 504 and a margin of 4 on each side, and the only size that these programs take."""

@@ -9,13 +9,20 @@ from pathlib import Path
 import onnx
 import torch
 
-from ..encoder import MARGIN, TILE
+from ..entropy.scale_decoder import HIDDEN_LIMIT, HYPERLATENT_LIMIT, SHIFT, ScaleDecoder
+from ..format.tile_grid import MARGIN, TILE
+from ..network.shipped import (
+    load_analysis,
+    load_dequantizer,
+    load_perceptual,
+    load_quantizer,
+    load_synthesis,
+    model_config,
+)
 from ..quality import LEVEL_STEPS
-from ..scale_decoder import HIDDEN_LIMIT, HYPERLATENT_LIMIT, SHIFT, ScaleDecoder
 from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .device import SIDE
 from .onnx_file import write_onnx
-from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
 
 NETWORKS = {
     "encoder": ANALYSIS_FILES["pixels"],

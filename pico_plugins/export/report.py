@@ -13,15 +13,21 @@ import torch
 from torch import nn
 
 from ..backends.onnxruntime import OnnxRuntimeNetworks
-from ..encoder import MARGIN, TILE
+from ..format.tile_grid import MARGIN, TILE, TileGrid
 from ..network import BRANCHES, PRESETS, PicoModel
 from ..network.complexity import kmac_per_pixel
-from ..tiles import TileGrid
+from ..network.shipped import (
+    load_analysis,
+    load_dequantizer,
+    load_perceptual,
+    load_quantizer,
+    load_synthesis,
+    model_config,
+)
 from ..weights import ANALYSIS_FILES, PERCEPTUAL_FILE, SYNTHESIS_FILES
 from .bundle import write_bundle
 from .device import SIDE, input_shapes, programs
 from .memory import peak_activations
-from .shipped import load_analysis, load_dequantizer, load_perceptual, load_quantizer, load_synthesis, model_config
 
 PHOTO = (4032, 3024)
 """What a phone's camera means by 12 megapixels."""

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..phases import ORDER
+from ..entropy.phases import ORDER
 from .config import ModelConfig
 from .conv_scale import ConvScale
 from .haar import HaarUp

@@ -11,15 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..encoder import TILE
 from .blocks import ResolutionStage
 from .config import ModelConfig
 from .conv_scale import ConvScale
 from .haar import HaarUp
 
 NOISE_CHANNELS = 32
-NOISE_SIDE = TILE // 8
-"""The pattern's side, at 1/8: it repeats from tile to tile, so that texture goes on across their borders."""
+NOISE_SIDE = 63
+"""The pattern's side, that of a tile at 1/8: it repeats from tile to tile, and texture goes on across their borders."""
 
 
 class DetailBranch(nn.Module):

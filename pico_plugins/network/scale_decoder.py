@@ -1,4 +1,4 @@
-"""Training-time twin of the integer scale decoder (:mod:`pico_plugins.scale_decoder` runs it).
+"""Training-time twin of the integer scale decoder (:mod:`pico_plugins.entropy.scale_decoder` runs it).
 
 Every tensor holds integers, and every sum stays below 2^24, so float32 computes them exactly: what is trained is
 what runs. One rule for every layer, in integers: ``clamp((W x + b + 32) >> 6, 0, limit)``, weights in [-127, 127].
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..entropy.scale_decoder import HIDDEN_LIMIT, SHIFT
 from ..quality import LEVEL_STEPS
-from ..scale_decoder import HIDDEN_LIMIT, SHIFT
 from .config import ModelConfig
 
 WEIGHT_LIMIT = 127

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..scale_decoder import HYPERLATENT_LIMIT
+from ..entropy.scale_decoder import HYPERLATENT_LIMIT
 from .blocks import ResolutionStage
 from .config import ModelConfig, Stage
 from .conv_scale import ConvScale

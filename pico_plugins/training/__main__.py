@@ -8,7 +8,7 @@ import click
 import torch
 
 from ..network import BRANCHES, PRESETS
-from .checkpoint import load_model
+from ..network.weights_file import load_model
 from .data import Photos
 from .feature_terms import PART
 from .loss import Faithful

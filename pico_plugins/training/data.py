@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ..evaluation.images import image_files
 from .tensors import to_tensor
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _SCAN_EVERY = 5.0  # seconds between two looks for photos that have arrived
 
 
 def image_paths(folders: Iterable[Path]) -> list[Path]:
     """All images below ``folders``."""
-    return sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    return sorted(image_files(folders, recursive=True))
 
 
 class Photos:

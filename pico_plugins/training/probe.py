@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..network import PicoModel
-from .checkpoint import load_model
+from ..network.weights_file import load_model
 from .loss import rate_distortion
 from .objective import EYE, Objective, Term
 from .perceptual import Perceptual

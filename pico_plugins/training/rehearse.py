@@ -132,8 +132,8 @@ def rehearse(folder: Path) -> None:
 
     ema = (run / "ema.safetensors").read_bytes()
     exported = _run("pico_plugins.export", run / "ema.safetensors", "--into", folder / "models")
-    evaluate = ["pico_plugins.training.evaluate", run / "ema.safetensors", "--images", folder / "photos", "--count", 1]
-    evaluated = _run(*evaluate, "--side", 192, "--realism", 1, "--tune", "eye", "-m", "psnr")
+    evaluate = ["pico_plugins.training.trials.evaluate", run / "ema.safetensors", "--images", folder / "photos"]
+    evaluated = _run(*evaluate, "--count", 1, "--side", 192, "--realism", 1, "--tune", "eye", "-m", "psnr")
     _check("level 7" in evaluated and any((folder / "models").glob("*/analysis-eye.onnx")), exported + evaluated)
     done("exported and evaluated")
 

@@ -14,17 +14,16 @@ import torch
 from torch import Tensor
 
 from ..network import CPU, ModelConfig, PicoModel
+from ..network.weights_file import load_model, save_weights
 from ..quality import LEVEL_STEPS
 from .checkpoint import (
     WeightAverage,
     average_state,
-    load_model,
     load_optimizer,
     load_state,
     model_state,
     optimizer_state,
     save_state,
-    save_weights,
 )
 from .data import Crops, DeviceCrops
 from .klt import initialise

@@ -7,7 +7,6 @@ The detector is PP-OCRv4's, which the PyPI package ``rapidocr-onnxruntime`` 1.4.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageFilter
 
+from ..evaluation.installed import package_folder
 from .data import image_paths
 
 _MODEL = "models/ch_PP-OCRv4_det_infer.onnx"
@@ -26,14 +26,10 @@ _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the detect
 
 @cache
 def _detector() -> onnxruntime.InferenceSession:
-    package = importlib.util.find_spec("rapidocr_onnxruntime")
-    if package is None:
-        msg = "text masks need the detector in: pip install --no-deps rapidocr-onnxruntime==1.4.4"
-        raise ImportError(msg)
+    folder = package_folder("rapidocr_onnxruntime", "rapidocr-onnxruntime==1.4.4", "text masks need the detector")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
-    path = Path(package.submodule_search_locations[0]) / _MODEL
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(folder / _MODEL, options, providers=["CPUExecutionProvider"])
 
 
 def text_mask(image: Image.Image) -> np.ndarray:

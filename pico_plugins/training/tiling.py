@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..encoder import MARGIN
+from ..format.tile_grid import MARGIN
 
 SQUARES = (8, 16, 32)
 """Sides of the squares, in pixels."""

@@ -21,7 +21,7 @@ from ..network.blocks import ConvScale311
 from ..network.context import PHASES, ContextStep
 from ..network.conv_scale import ConvScale
 from ..network.transforms import LATENT_GAIN
-from .checkpoint import load_model, save_weights
+from ..network.weights_file import load_model, save_weights
 from .data import Crops, load_images
 from .new_latents import begin_latents
 from .tensors import to_tensor

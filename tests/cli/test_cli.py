@@ -145,6 +145,17 @@ def test_help_and_version_name_the_commands():
     assert pico_plugins.__version__ in pico("--version").output
 
 
+def test_bench_offers_every_codec_and_metric():
+    from pico_plugins.cli.bench import command
+    from pico_plugins.evaluation.metrics import METRICS
+    from pico_plugins.evaluation.peers import PEERS, USUAL
+
+    options = {option.name: option for option in command.params}
+    assert list(options["metrics"].type.choices) == list(METRICS)
+    assert ["pico", *options["against"].type.choices] == list(PEERS)
+    assert "psnr ms-ssim]" in options["metrics"].help and " ".join(USUAL) in options["against"].help
+
+
 def test_bench_writes_table_plot_and_rates(tmp_path, photo):
     pytest.importorskip("bjontegaard")
     Image.fromarray(photo[:192, :192]).save(tmp_path / "a.png")

@@ -16,16 +16,17 @@ from pico_plugins.authenticity import Calibration, authenticity_map, departures
 from pico_plugins.cli import main
 from pico_plugins.errors import DamagedError, LimitError, UnsupportedError
 from pico_plugins.fidelity import BOUND, block_errors
-from pico_plugins.header import write_file
+from pico_plugins.format.reader import TileReader
+from pico_plugins.format.writer import write_file
 from pico_plugins.quality import quality_of_level
-from pico_plugins.reader import TileReader
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from pico_plugins.evaluation.authenticity import KNOTS, fit, reliability, samples
-from pico_plugins.export.bundle import add_file, write_bundle
+from pico_plugins.evaluation.calibration import KNOTS, fit, reliability, samples
+from pico_plugins.export.bundle import write_bundle
 from pico_plugins.network import TINY, PicoModel
+from pico_plugins.weights.manifest import add_file
 from tests.network.test_network import randomise
 
 CALIBRATION = Calibration((0.0, 20.0, 250.0), ((0.0, 0.2, 0.8),) * 7 + ((0.0, 0.1, 0.4),))

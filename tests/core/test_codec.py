@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 import pico_plugins
-from pico_plugins.alpha import decode_alpha, encode_alpha
 from pico_plugins.errors import DamagedError, LimitError, UnsupportedError
 from pico_plugins.quality import level_of_quality, quality_of_level
+from pico_plugins.tiles.lossless import decode_alpha, encode_alpha
 from tests.conftest import psnr
 
 

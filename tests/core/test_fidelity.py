@@ -8,9 +8,9 @@ import pico_plugins
 from pico_plugins.errors import DamagedError
 from pico_plugins.fidelity import BLOCK, BOUND, worst_block
 from pico_plugins.files import reading
-from pico_plugins.model import Model
-from pico_plugins.reader import TileReader
-from pico_plugins.tile_kind import LOSSLESS, split_tile
+from pico_plugins.format.reader import TileReader
+from pico_plugins.format.tile_kind import LOSSLESS, split_tile
+from pico_plugins.tiles.model import Model
 from tests.golden.make import with_text
 
 
@@ -54,12 +54,12 @@ def test_gray_is_checked_as_it_is_shown(photo, monkeypatch):
     """Colours off by 11, 12 and 12 are 11.7 off together; their mean, rounded, is off by 12."""
     plane = (photo[:100, :100, 0] // 2).astype(np.uint8)
 
-    def decode_tile(self, tile, shape, level, realism, reduction=1):
+    def decode_window(self, tile, shape, level, realism, reduction=1):
         shown = np.zeros((*shape, 3), np.uint8)
         shown[:100, :100] = plane[..., None] + np.array([11, 12, 12], np.uint8)
         return shown
 
-    monkeypatch.setattr(Model, "decode_tile", decode_tile)
+    monkeypatch.setattr(Model, "decode_window", decode_window)
     assert first_bytes(pico_plugins.encode(plane, 60, fidelity="strict")) == [LOSSLESS]
     assert first_bytes(pico_plugins.encode(np.dstack([plane] * 3), 60, fidelity="strict")) != [LOSSLESS]
 
@@ -120,13 +120,13 @@ def test_the_file_says_so_and_nothing_is_invented(page):
 def test_strict_files_ignore_realism(page, monkeypatch):
     data = pico_plugins.encode(page, realism=1.0, fidelity="strict")
     asked = []
-    real = Model.decode_tile
+    real = Model.decode_window
 
-    def decode_tile(self, tile, shape, level, realism, reduction=1):
+    def decode_window(self, tile, shape, level, realism, reduction=1):
         asked.append(realism)
         return real(self, tile, shape, level, realism, reduction)
 
-    monkeypatch.setattr(Model, "decode_tile", decode_tile)
+    monkeypatch.setattr(Model, "decode_window", decode_window)
     photo_only = pico_plugins.encode(page[:, 100:], realism=1.0, fidelity="strict")
     for realism in (None, 1.0):
         pico_plugins.decode(data, realism=realism)

@@ -5,7 +5,7 @@ import pytest
 
 import pico_plugins
 from pico_plugins import backends
-from pico_plugins.averaging import box_average
+from pico_plugins.tiles.averaging import box_average
 from tests.conftest import psnr
 
 SCALES = {1 / 2: 2, 1 / 4: 4, 1 / 8: 8}

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from pico_plugins.export.bundle import add_eye_encoder, write_bundle
-from pico_plugins.export.shipped import model_config
 from pico_plugins.network import TINY, PicoModel
+from pico_plugins.network.shipped import model_config
 from tests.network.test_network import randomise
 
 

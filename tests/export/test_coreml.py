@@ -19,11 +19,11 @@ from pico_plugins import weights
 from pico_plugins.backends.coreml import CoreMlNetworks
 from pico_plugins.backends.onnxruntime import OnnxRuntimeNetworks
 from pico_plugins.cli import main
+from pico_plugins.entropy.phases import from_phases
 from pico_plugins.export import coreml
 from pico_plugins.export.coreml import OUTPUTS, ct, input_shapes
 from pico_plugins.export.device import programs
 from pico_plugins.export.palette import palette
-from pico_plugins.phases import from_phases
 from tests.conftest import psnr
 
 FOLDER = weights.model_folder(weights.DEFAULT)

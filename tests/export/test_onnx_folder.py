@@ -21,9 +21,9 @@ import pico_plugins
 from pico_plugins import weights
 from pico_plugins.backends.feeds import dequantizer_feed, quantizer_feed, scalar
 from pico_plugins.backends.onnxruntime import OnnxRuntimeNetworks
+from pico_plugins.backends.pixel_blocks import from_blocks, to_blocks
 from pico_plugins.cli import main
-from pico_plugins.phases import from_phases
-from pico_plugins.pixel_blocks import from_blocks, to_blocks
+from pico_plugins.entropy.phases import from_phases
 from tests.golden.make import FOLDER as GOLDEN
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "decode_from_export.py"

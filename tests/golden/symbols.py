@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pico_plugins import weights
+from pico_plugins.entropy.entropy_model import EntropyModel
 from pico_plugins.files import reading
-from pico_plugins.model import EntropyModel
-from pico_plugins.reader import TileReader, read_header
-from pico_plugins.tile_kind import LOSSLESS, split_tile
-from pico_plugins.tiles import Tile
+from pico_plugins.format.reader import TileReader, read_header
+from pico_plugins.format.tile_grid import Tile
+from pico_plugins.format.tile_kind import LOSSLESS, split_tile
 
 FOLDER = Path(__file__).parent
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 import pico_plugins
-from pico_plugins.header import write_file
+from pico_plugins.format.reader import TileReader
+from pico_plugins.format.writer import write_file
 from pico_plugins.lazy_image import CACHE_BYTES
-from pico_plugins.reader import TileReader
 
 WIDTH, HEIGHT = 29 * 504 + 8, 28 * 504 + 8
 

@@ -18,7 +18,7 @@ from napari_plugin import reader, sample_data, writer
 from napari_plugin.reader import get_reader
 from napari_plugin.writer import write_image, write_images
 
-WITH_A_WINDOW = ("napari_plugin.compare", "napari_plugin.authenticity")
+WITH_A_WINDOW = ("napari_plugin.compare", "napari_plugin.authenticity_layer")
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ def test_no_map_of_an_image_that_has_gone(viewer, qtbot, tmp_path, photo, synthe
         done.append(path)
         return chance
 
-    monkeypatch.setattr("napari_plugin.authenticity.authenticity_map", compute)
+    monkeypatch.setattr("napari_plugin.authenticity_layer.authenticity_map", compute)
     viewer.open(str(path), plugin=None)
     synthesised()
     viewer.layers.clear()

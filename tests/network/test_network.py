@@ -7,17 +7,18 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F
 
-from pico_plugins.export.fold import FoldedConv, fold
+from pico_plugins.entropy.scale_decoder import ScaleDecoder as IntegerScaleDecoder
+from pico_plugins.format.tile_grid import TILE
 from pico_plugins.network import DETAIL, PAPER, TINY, ModelConfig, PicoModel
 from pico_plugins.network.complexity import kmac_per_pixel, parameters
 from pico_plugins.network.context import join_phases, split_phases
 from pico_plugins.network.conv_scale import ConvScale, FoldableConv
 from pico_plugins.network.depthwise import depthwise
-from pico_plugins.network.detail import NOISE_CHANNELS, NoisePattern
+from pico_plugins.network.detail import NOISE_CHANNELS, NOISE_SIDE, NoisePattern
+from pico_plugins.network.fold import FoldedConv, fold
 from pico_plugins.network.haar import BlockHead, BlockStem, HaarDown, HaarUp, haar
 from pico_plugins.network.level import level_weights
 from pico_plugins.network.scale_decoder import SCALES, ScaleDecoder, scale_of_index
-from pico_plugins.scale_decoder import ScaleDecoder as IntegerScaleDecoder
 
 
 def randomise(module: torch.nn.Module) -> None:
@@ -196,6 +197,10 @@ def test_a_new_detail_branch_changes_nothing_and_comes_once():
     assert model.detail is branch
     assert ModelConfig.from_json(model.config.to_json()) == model.config == replace(TINY, detail=DETAIL)
     assert kmac_per_pixel(model).keys() == {"encoder", "context", "decoder", "detail"}
+
+
+def test_noise_goes_on_across_tiles():
+    assert NOISE_SIDE * 8 == TILE
 
 
 def test_noise_is_random_in_training_and_one_pattern_afterwards():

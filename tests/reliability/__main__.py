@@ -15,8 +15,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[2]
-CORE = ("backends", "codec", "files", "format", "scale_decoder")
-TESTS = ("reliability", "golden", *(f"core/test_{name}.py" for name in CORE))
+TESTS = ("reliability", "golden", "format", "entropy", "backends", "core/test_codec.py", "core/test_files.py")
 
 
 def steps(full: bool, images: tuple[str, ...]) -> dict[str, list[str]]:

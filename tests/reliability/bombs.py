@@ -20,10 +20,10 @@ import numpy as np
 
 import pico_plugins
 from pico_plugins import weights
-from pico_plugins.header import Header
-from pico_plugins.latent_coder import TileEncoder
-from pico_plugins.lossless import encode_lossless
-from pico_plugins.model import EntropyModel
+from pico_plugins.entropy.entropy_model import EntropyModel
+from pico_plugins.entropy.symbol_coder import SymbolEncoder
+from pico_plugins.format.header import Header
+from pico_plugins.tiles.lossless import encode_lossless
 from tests.reliability.mutation import Chunks, join, join_tiles
 
 MARGIN = 512 << 20
@@ -104,7 +104,7 @@ def all_escapes() -> bytes:
     hyper = model.hyper_indices(1024, 1024)
     z = np.where(hyper > 0, 127, 0).astype(np.int32)
     indices = model.scale_decoder(z, 0)
-    encoder = TileEncoder(model.tables)
+    encoder = SymbolEncoder(model.tables)
     encoder.add(z, hyper)
     encoder.add(np.where(indices > 0, -(1 << 31), 0).astype(np.int32), indices)
     return _with_tiles(_header(1024, 1024), (b"\0" + encoder.finish(), b""))

@@ -11,10 +11,11 @@ import sys
 
 import numpy as np
 
-from pico_plugins import symbol_stack, weights
-from pico_plugins.latent_coder import TileEncoder
-from pico_plugins.model import EntropyModel
-from pico_plugins.reader import check_file, read_header
+from pico_plugins import weights
+from pico_plugins.entropy import symbol_stack
+from pico_plugins.entropy.entropy_model import EntropyModel
+from pico_plugins.entropy.symbol_coder import SymbolEncoder
+from pico_plugins.format.reader import check_file, read_header
 from tests.golden.symbols import FOLDER, coded_tiles, symbols, symbols_hash
 
 
@@ -33,7 +34,7 @@ def main() -> int:
         same_bytes = True
         data = path.read_bytes()
         for (tile, colour, _), (z, indices, values) in zip(coded_tiles(data), symbols(data), strict=True):
-            encoder = TileEncoder(model.tables)
+            encoder = SymbolEncoder(model.tables)
             encoder.add(z, model.hyper_indices(*tile.coded_shape))
             encoder.add(values, indices)
             same_bytes &= encoder.finish() == colour

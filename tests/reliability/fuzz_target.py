@@ -19,7 +19,7 @@ os.environ["PICO_BACKEND"] = "onnxruntime"  # it starts fastest, and no choice o
 with atheris.instrument_imports(include=["pico_plugins", "pillow_plugin"]):
     import pico_plugins.decoder
     import pico_plugins.lazy_image
-    import pico_plugins.lossless  # noqa: F401
+    import pico_plugins.tiles.lossless  # noqa: F401
     import pillow_plugin  # noqa: F401
     from tests.reliability import mutation, oracle
 

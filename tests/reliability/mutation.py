@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from pico_plugins import weights
-from pico_plugins.header import TileGrid
-from pico_plugins.latent_coder import TileEncoder
-from pico_plugins.model import EntropyModel
+from pico_plugins.entropy.entropy_model import EntropyModel
+from pico_plugins.entropy.symbol_coder import SymbolEncoder
+from pico_plugins.format.tile_grid import TileGrid
 
 MAGIC = b"\x89PICO\r\n\x1a"
 HEAD = struct.Struct("<BBBBBBHBII8s")
@@ -174,7 +174,7 @@ def _symbols(chunks: Chunks, leaf: Leaf, source: random.Random) -> bytes:
     coded = np.flatnonzero(indices)
     if len(coded):
         symbols.ravel()[coded[:: source.choice((1, 2, 50, 1000))]] = extreme
-    encoder = TileEncoder(entropy.tables)
+    encoder = SymbolEncoder(entropy.tables)
     encoder.add(z, entropy.hyper_indices(*shape))
     encoder.add(symbols, indices)
     tiles[at] = bytes([level]) + encoder.finish(), tiles[at][1]

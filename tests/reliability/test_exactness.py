@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 
 import pico_plugins
 from pico_plugins import backends, weights
-from pico_plugins.model import EntropyModel
+from pico_plugins.entropy.entropy_model import EntropyModel
 from tests.golden.symbols import FOLDER, symbols, symbols_hash
 
 HASHES = json.loads((FOLDER / "symbols.json").read_text())

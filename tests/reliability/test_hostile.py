@@ -14,9 +14,9 @@ from PIL import Image
 
 import pico_plugins
 from pico_plugins import weights
-from pico_plugins.container import MAX_CHUNKS
 from pico_plugins.errors import DamagedError, LimitError
-from pico_plugins.header import MAX_PIXELS
+from pico_plugins.format.container import MAX_CHUNKS
+from pico_plugins.format.header import MAX_PIXELS
 from tests.golden.symbols import FOLDER
 from tests.reliability import bombs, mutation, oracle
 from tests.reliability.fuzz import CORPUS, seeds
@@ -196,7 +196,7 @@ for name in pico_plugins.backends.available():
 import PIL.WebPImagePlugin, PIL.PngImagePlugin
 pixels = pico_plugins.decode({str(FOLDER / "gray.pico")!r})
 pico_plugins.backends._loaded.clear(); pico_plugins.weights.model_folder.cache_clear()
-from pico_plugins.model import _entropy_model; _entropy_model.cache_clear()
+from pico_plugins.tiles.model import _entropy_model; _entropy_model.cache_clear()
 armed = True
 for name in ("gray", "rgba-tiles"):
     pico_plugins.decode({str(FOLDER)!r} + f"/{{name}}.pico")

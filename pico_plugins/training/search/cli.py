@@ -98,12 +98,13 @@ def time_candidates(store: Store, minutes: float, group: int, rounds: int, backe
 @click.pass_obj
 def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, steps: int, runs: Path) -> None:
     """Train the finalists, all with the same crops and steps from the KLT start, and evaluate them."""
-    from ..checkpoint import load_model
+    from ...evaluation.images import image_files
+    from ...network.weights_file import load_model
     from ..data import load_images
-    from ..evaluate import estimated_curve
     from ..loss import Faithful
     from ..run import Options
     from ..run import train as run_training
+    from ..trials.evaluate import estimated_curve
     from .finalists import choose, within_target
 
     timings = store.timings()
@@ -111,7 +112,7 @@ def train(store: Store, data: tuple[Path, ...], images: Path, finalists: int, st
     chosen = choose(within_target(timings, TARGETS), kmac, finalists)
     configs = {name: store.configs([name])[name] for name in chosen} | {config_name(CPU): CPU}
     done = {name for name, trained in store.curves() if trained == steps}
-    paths, crops = sorted(images.glob("*.png")), load_images(list(data), Options.crop)
+    paths, crops = image_files([images], {".png"}), load_images(list(data), Options.crop)
     for name, config in configs.items():
         if name in done:
             continue
@@ -135,17 +136,18 @@ def report(store: Store, images: Path, out: Path) -> None:
 
     from ...evaluation.bd_rate import bd_rate
     from ...evaluation.bench import Cache, mean_curves, measure
+    from ...evaluation.images import image_files
     from ...evaluation.peers import PEERS
-    from ..evaluate import middle
+    from ..trials.evaluate import middle
     from .plots import macs_against_time, rate_against_time
 
     out.mkdir(parents=True, exist_ok=True)
     timings = store.timings()
     macs_against_time(timings, TARGETS, out / "macs-time.png")
     with tempfile.TemporaryDirectory() as scratch:  # the same middle of each image as the finalists were evaluated on
-        for path in sorted(images.glob("*.png")):
+        for path in image_files([images], {".png"}):
             Image.fromarray(middle(path, 512, 512)).save(Path(scratch) / path.name)
-        paths = sorted(Path(scratch).glob("*.png"))
+        paths = image_files([Path(scratch)])
         rows = measure(paths, [PEERS["jpeg"]()], ["psnr"], Cache(out / "jpeg.jsonl"), lambda done, total: None)
     jpeg = mean_curves(rows, "psnr")["jpeg"]
     decoder = {(row["name"], row["backend"]): row["decoder_ms"] for row in timings}

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...export.graphs import AnalysisGraph, SynthesisGraph
 from ...network import ModelConfig, PicoModel
+from ...network.graphs import AnalysisGraph, SynthesisGraph
 
 Run = Callable[[], object]
 
