@@ -196,7 +196,7 @@ for name in pico_plugins.backends.available():
 import PIL.WebPImagePlugin, PIL.PngImagePlugin
 pixels = pico_plugins.decode({str(FOLDER / "gray.pico")!r})
 pico_plugins.backends._loaded.clear(); pico_plugins.weights.model_folder.cache_clear()
-from pico_plugins.model import _entropy_model; _entropy_model.cache_clear()
+from pico_plugins.tiles.model import _entropy_model; _entropy_model.cache_clear()
 armed = True
 for name in ("gray", "rgba-tiles"):
     pico_plugins.decode({str(FOLDER)!r} + f"/{{name}}.pico")
