@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import click
 import numpy as np
@@ -130,7 +131,9 @@ def test_interrupted(pictures):
     pipe = pictures / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "pico_plugins", "encode", pictures / "two.png", pipe, "-o", pictures / "out"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Whoever runs the tests in the background may have turned the signal off, and a child would inherit that.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listening)
     handle = None
     while handle is None and process.poll() is None:  # it cannot be opened before the command has opened it
         with contextlib.suppress(OSError):
