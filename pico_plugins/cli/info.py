@@ -36,6 +36,7 @@ def describe(source: Source) -> dict[str, object]:
         "quality": round(quality_of_level(header.level)),
         "realism": round(header.realism, 3),
         "fidelity": header.fidelity,
+        "tune": header.tune,
         "may_synthesise": header.may_synthesise,
         "tile": header.tile,
         "tiles": len(header.grid),
