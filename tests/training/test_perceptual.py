@@ -402,7 +402,7 @@ def test_phase_2_wants_weights_to_start_from(data, tmp_path):
 
 def test_the_branch_is_chosen_where_there_is_none(data, tmp_path, model):
     """A model that has one keeps it; another size is refused, with the way to it."""
-    from pico_plugins.training.checkpoint import save_weights
+    from pico_plugins.network.weights_file import save_weights
 
     recipe = Perceptual(TINY, {}, branch=BRANCHES["wide"])
     fresh = PicoModel(TINY)
