@@ -101,39 +101,22 @@ def command(
             needed = f"{name.upper()} needs sides of at least {METRICS[name].smallest} pixels"
             raise click.UsageError(f"{needed}: choose other --metrics")
     with needing("bench"):
-        _bench(files, against, metrics, low, high, speed, scaling, quality, realism, tune, rounds, output)
+        from .bench_speed import print_scaling, print_speed
 
-
-def _bench(
-    files: list[Path],
-    against: tuple[str, ...],
-    metrics: tuple[str, ...],
-    low: float,
-    high: float,
-    speed: bool,
-    scaling: bool,
-    quality: int,
-    realism: float,
-    tune: str,
-    rounds: int,
-    output: Path,
-) -> None:
-    from .bench_speed import print_scaling, print_speed
-
-    if scaling:
+        if scaling:
+            output.mkdir(parents=True, exist_ok=True)
+            print_scaling(files[0], quality, output / "scaling.png")
+            return
+        peers = [PEERS["pico"](realism, tune), *(PEERS[name]() for name in against or USUAL)]
+        for peer in peers:
+            click.echo(peer.describe())
+        if speed:
+            with progress_bar("measuring") as progress:
+                for path in files:
+                    print_speed(path, peers, quality, rounds, progress)
+            return
         output.mkdir(parents=True, exist_ok=True)
-        print_scaling(files[0], quality, output / "scaling.png")
-        return
-    peers = [PEERS["pico"](realism, tune), *(PEERS[name]() for name in against or USUAL)]
-    for peer in peers:
-        click.echo(peer.describe())
-    if speed:
-        with progress_bar("measuring") as progress:
-            for path in files:
-                print_speed(path, peers, quality, rounds, progress)
-        return
-    output.mkdir(parents=True, exist_ok=True)
-    _rate_distortion(files, peers, metrics, low, high, output)
+        _rate_distortion(files, peers, metrics, low, high, output)
 
 
 def _rate_distortion(

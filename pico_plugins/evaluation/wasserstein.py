@@ -34,10 +34,16 @@ _EPSILON = 1e-4
 """Added to variances: the square root has a bounded gradient where a feature is constant."""
 
 
+@cache
+def _binomial(device: torch.device) -> Tensor:
+    """(3, 3), made once for a device: a step of training must not wait for numbers from the host."""
+    taps = torch.tensor([0.25, 0.5, 0.25], device=device)
+    return torch.outer(taps, taps)
+
+
 def _halved(x: Tensor) -> Tensor:
     """Low-pass with the 3 x 3 binomial filter, every second row and column; mirrored at the edges."""
-    taps = x.new_tensor([0.25, 0.5, 0.25])
-    kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 3, 3)
+    kernel = _binomial(x.device).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, stride=2, groups=x.shape[1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,7 +81,8 @@ class Photos:
         """From now on a thread looks for new images every five seconds."""
 
         def look() -> None:
-            while not threading.Event().wait(_SCAN_EVERY):
+            while True:
+                time.sleep(_SCAN_EVERY)
                 self.scan()
 
         threading.Thread(target=look, daemon=True).start()
